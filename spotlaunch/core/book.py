@@ -1,0 +1,291 @@
+"""The book: what we remember. And what a look at the world makes of it: `World` in, `Plan` out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, Literal
+
+from spotlaunch.core.facts import Listing, Offer, Order, Pool, Scope, Traits
+from spotlaunch.core.spec import Spec
+from spotlaunch.core.wire import Ask, Entry, OrderDoc, Status
+
+JobState = Literal["queued", "running", "finished", "failed", "cancelled"]
+Wanted = Literal["run", "cancel", "cancel-now"]
+MachineState = Literal["intended", "launching", "up", "ending", "ended"]
+Outcome = Literal["finished", "failed", "preempted", "lost", "refused", "cancelled", "replaced"]
+
+OVER: frozenset[str] = frozenset({"finished", "failed", "cancelled"})
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """What the user submitted, what they want of it, and how far it is.
+
+    ``waiting_since`` is when it last began to lack a machine (None while it has one): patience counts from
+    there. ``rounds`` counts fruitless rounds through all offers since then, and ``next_try_at`` is when the
+    next may begin. ``note`` is why it waits, for `status`. ``attempts_ran`` counts attempts that had a
+    machine, ``last_attempt`` is the highest number ever used.
+    """
+
+    name: str
+    spec: Spec
+    submitted_at: float
+    store_url: str
+    store_endpoint: str = ""
+    store_region: str = ""
+    bundle: str = ""
+    wanted: Wanted = "run"
+    wanted_at: float | None = None
+    state: JobState = "queued"
+    reason: str = ""
+    exit_code: int | None = None
+    over_at: float | None = None
+    waiting_since: float | None = None
+    rounds: int = 0
+    next_try_at: float = 0.0
+    note: str = ""
+    last_attempt: int = 0
+    attempts_ran: int = 0
+    step: int = 0
+    total_steps: int | None = None
+    progress_at: float | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will be tried."""
+        return self.state in OVER
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """One try at running the job. Its number is the epoch that fences checkpoints. Live while no outcome.
+
+    ``predecessor`` is the attempt that was still leaving when this one began. ``leave_asked_at``: since when
+    it has been asked to leave, ``noticed_at``: since when it is known that its machine will be taken.
+    """
+
+    job: str
+    number: int
+    started_at: float
+    market: str
+    predecessor: int = 0
+    outcome: Outcome | None = None
+    reason: str = ""
+    exit_code: int | None = None
+    ended_at: float | None = None
+    resumed_step: int | None = None
+    step: int = 0
+    commits: int = 0
+    phase: str = ""
+    heard_at: float | None = None
+    heard_status_at: float | None = None
+    progressed_at: float | None = None
+    noticed_at: float | None = None
+    notice_deadline_at: float | None = None
+    leave_asked_at: float | None = None
+    leave_reason: str = ""
+    notes_told: int = 0
+
+    @property
+    def live(self) -> bool:
+        return self.outcome is None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Machine:
+    """One rented instance. Money is spent on machines: from ``up_at`` to ``ended_at`` at ``price_usd_hour``.
+
+    `intended`: written down, the call not begun. `launching`: the call begun, its answer not known.
+    `up`: exists. `ending`: asked to end. `ended`: seen gone, or never made.
+    """
+
+    launch_key: str
+    job: str
+    attempt: int
+    rank: int
+    pool: Pool
+    gpu: str
+    gpu_count: int
+    price_usd_hour: Decimal
+    on_demand_usd_hour: Decimal | None
+    state: MachineState
+    intended_at: float
+    instance_id: str = ""
+    tried_at: float | None = None
+    up_at: float | None = None
+    ending_at: float | None = None
+    asked_at: float | None = None
+    ended_at: float | None = None
+    outcome: Outcome | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """A scope that said no or took a machine away, and rests until ``until``. ``count`` makes rests grow."""
+
+    scope: Scope
+    error: str
+    reason: str
+    hint: str = ""
+    since: float
+    until: float
+    count: int = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """One sentence of a job's story. Append-only; read by people, never by `decide`."""
+
+    job: str
+    at: float
+    kind: str
+    text: str
+    data: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+
+
+# -- what to write --------------------------------------------------------------------------------------
+# Each change names the state it leaves (`frm`). No row changed means that we were stale: `StaleWrite`.
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddAttempt:
+    attempt: Attempt
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddMachine:
+    machine: Machine
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SetJob:
+    name: str
+    frm: JobState
+    changes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SetAttempt:
+    """Only a live attempt can be changed: the state it leaves is always "live"."""
+
+    job: str
+    number: int
+    changes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SetMachine:
+    launch_key: str
+    frm: MachineState
+    changes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PutRefusal:
+    refusal: Refusal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddEvent:
+    event: Event
+
+
+Write = AddAttempt | AddMachine | SetJob | SetAttempt | SetMachine | PutRefusal | AddEvent
+
+
+# -- what to call ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Launch:
+    """Write the order into the mailbox, then launch. ``doc`` is what the agent will read."""
+
+    provider: str
+    order: Order
+    doc: OrderDoc
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Terminate:
+    """End these machines of one provider, all in one call."""
+
+    provider: str
+    instance_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PutAsk:
+    """Ask something of an agent, through the mailbox."""
+
+    job: str
+    attempt: int
+    ask: Ask
+
+
+Call = Launch | Terminate | PutAsk
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mail:
+    """What the mailbox of one job says. ``ok`` is false when it could not be read: then it says nothing."""
+
+    ok: bool
+    statuses: Mapping[int, Status] = field(default_factory=lambda: MappingProxyType({}))
+    head: Entry | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """What the market room got from the providers for one job: offers, and why some gave none."""
+
+    offers: tuple[Offer, ...]
+    failures: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Book:
+    """All that is not over: live jobs, every machine not ended, attempts of both, refusals still known.
+
+    ``spent_usd`` and ``ran_s`` hold, per job, what its *ended* machines cost and how long they were up.
+    """
+
+    jobs: tuple[Job, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    machines: tuple[Machine, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    spent_usd: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))
+    ran_s: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class World:
+    """The book and what was just seen. Listings were begun before the mail, the mail before the book.
+
+    ``in_flight``: launch keys whose call is still under way in this process; they are left alone.
+    ``asked``: fresh offers by job name, for those that `decide.hungry` named. ``rehearsals``: providers
+    that cost nothing real and are used only when named, or when ``clouds`` is empty.
+    """
+
+    now: float
+    owner: str
+    book: Book
+    traits: Mapping[str, Traits]
+    listings: tuple[Listing, ...] = ()
+    mail: Mapping[str, Mail] = field(default_factory=lambda: MappingProxyType({}))
+    asked: Mapping[str, Asked] = field(default_factory=lambda: MappingProxyType({}))
+    in_flight: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What to write, then what to call, and when to look again at the latest."""
+
+    writes: tuple[Write, ...]
+    calls: tuple[Call, ...]
+    wake_at: float

@@ -1,0 +1,205 @@
+"""What is seen: pools, offers, machines as a provider lists them, and how providers differ.
+
+Everything here is a frozen value. Money is `Decimal` US dollars, times are seconds since the epoch
+(passed in, never read from a clock here), and units stand last in names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Literal
+
+Market = Literal["spot", "on-demand"]
+Availability = Literal["yes", "no", "unknown"]
+SeenPhase = Literal["starting", "running", "ending"]
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, order=True)
+class Pool:
+    """One place capacity comes from, and which can run dry."""
+
+    provider: str
+    region: str
+    zone: str
+    instance_type: str
+    market: Market
+
+    def __str__(self) -> str:
+        return f"{self.provider}:{self.zone or self.region}/{self.instance_type}/{self.market}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, order=True)
+class Scope:
+    """What a refusal covers. An empty field means any, so ``Scope(provider="aws")`` is all of AWS."""
+
+    provider: str
+    region: str = ""
+    zone: str = ""
+    instance_type: str = ""
+    market: str = ""
+
+    def covers(self, pool: Pool) -> bool:
+        """Whether ``pool`` lies inside this scope."""
+        return (
+            self.provider == pool.provider
+            and self.region in ("", pool.region)
+            and self.zone in ("", pool.zone)
+            and self.instance_type in ("", pool.instance_type)
+            and self.market in ("", pool.market)
+        )
+
+    def __str__(self) -> str:
+        return ":".join([self.provider, *filter(None, (self.zone or self.region, self.instance_type, self.market))])
+
+    @staticmethod
+    def of(pool: Pool) -> Scope:
+        """The narrowest scope: just this pool."""
+        return Scope(
+            provider=pool.provider,
+            region=pool.region,
+            zone=pool.zone,
+            instance_type=pool.instance_type,
+            market=pool.market,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Offer:
+    """A pool with its price now, what it holds, how sure we are, and when it was seen.
+
+    ``price_usd_hour`` is for the whole machine in its own market; ``on_demand_usd_hour`` is what the same
+    shape costs on demand there, where that is known. ``extra`` belongs to the adapter; core never reads it.
+    """
+
+    pool: Pool
+    gpu: str = ""
+    gpu_count: int = 0
+    gpu_memory_gb: float | None = None
+    vcpus: float = 0
+    memory_gb: float = 0
+    disk_gb: float | None = None
+    price_usd_hour: Decimal
+    on_demand_usd_hour: Decimal | None = None
+    available: Availability = "unknown"
+    why: str = ""
+    interruptions_per_hour: float | None = None
+    seen_at: float
+    source: str = "live"
+    extra: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Want:
+    """What to ask a provider for. Providers may answer with more than this; ranking turns it down."""
+
+    gpus: tuple[tuple[str, int], ...] = ()
+    cpus: float = 0
+    memory_gb: float = 0
+    disk_gb: float = 0
+    markets: tuple[Market, ...] = ("spot", "on-demand")
+    image: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """One machine, to be started from the first of ``alternatives`` that the provider can give.
+
+    All alternatives are of one provider, best first. ``agent_env`` starts the agent and holds nothing
+    secret; ``secret_env`` is kept out of ``repr`` and must never reach user data, a log or an argument.
+    ``ttl_s`` is how long the machine may live at most (0: no limit known).
+    """
+
+    launch_key: str
+    job: str
+    attempt: int
+    alternatives: tuple[Offer, ...]
+    image: str = ""
+    disk_gb: float = 0
+    price_cap_usd_hour: Decimal | None = None
+    ttl_s: float = 0
+    agent_env: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    secret_env: Mapping[str, str] = field(default_factory=lambda: _NOTHING, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refused:
+    """An alternative the cloud turned down: which scope, by which error (class name), in whose words."""
+
+    scope: Scope
+    error: str
+    reason: str
+    hint: str = ""
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Launched:
+    """A machine exists: its id, the offer it came from, and what was refused on the way to it."""
+
+    instance_id: str
+    offer: Offer
+    refused: tuple[Refused, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeenMachine:
+    """A machine as its provider lists it. ``launch_key`` tells whose it is.
+
+    ``started_at`` is when the provider began to bill it, if it says so. ``ending_reason`` holds
+    ``"preempted"`` where the provider tells that it is taking the machine away.
+    """
+
+    launch_key: str
+    instance_id: str
+    pool: Pool
+    phase: SeenPhase
+    started_at: float | None = None
+    ending_reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listing:
+    """All machines of this owner at one provider. A failed listing is ``ok=False``, never an empty one.
+
+    ``started_at`` is when the asking began: what was launched later may be missing from it.
+    """
+
+    provider: str
+    started_at: float
+    ok: bool
+    machines: tuple[SeenMachine, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Traits:
+    """How a provider differs from the others, as data.
+
+    ``settle_s``: how long a launch may be missing from the listing. ``notice_s``: the warning before a
+    machine is taken (0: none). ``rest_s``: the first rest of a dry pool; repeated refusals double it up to
+    ``max_rest_s``. ``boot_timeout_s``: no word from the agent for so long after launch means the machine
+    never came up. ``silence_s``: how long a machine that is still listed may say nothing and make no
+    progress before it is replaced. ``shares_disk``: its machines see this computer's files.
+    ``rehearsal``: costs nothing real, and so is used only when named or when there is nothing else.
+    """
+
+    settle_s: float
+    idempotent_launch: bool
+    notice_s: float
+    has_spot: bool
+    bids: bool
+    stopped_still_bills: bool
+    shutdown_ends_billing: bool
+    server_side_ttl: bool
+    list_interval_s: float
+    rest_s: float = 180.0
+    max_rest_s: float = 3600.0
+    boot_timeout_s: float = 900.0
+    silence_s: float = 1800.0
+    shares_disk: bool = False
+    rehearsal: bool = False

@@ -1,0 +1,60 @@
+"""Where everything of this user's lives: `SPOTLAUNCH_HOME`, by default ``~/.spotlaunch``. Files are 0600."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from spotlaunch.errors import StoreUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folder and the paths in it. Making one touches nothing on disk; `prepare` does."""
+
+    path: Path
+
+    @staticmethod
+    def find() -> Home:
+        """From ``SPOTLAUNCH_HOME``, else the user's home."""
+        return Home(Path(os.environ.get("SPOTLAUNCH_HOME") or "~/.spotlaunch").expanduser().absolute())
+
+    def prepare(self) -> Home:
+        """Make the folder, for its owner only. Raises `StoreUnavailable` if that cannot be."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as e:
+            raise StoreUnavailable(
+                f"cannot make the folder {self.path}: {e.strerror or e}",
+                hint="set SPOTLAUNCH_HOME to a folder that you can write to",
+            ) from e
+        return self
+
+    @property
+    def database(self) -> Path:
+        """The book."""
+        return self.path / "book.db"
+
+    @property
+    def blobs(self) -> Path:
+        """The store of jobs that name none: a folder, good for machines on this computer only."""
+        return self.path / "blobs"
+
+    @property
+    def watchdog_log(self) -> Path:
+        """What the background watchdog printed."""
+        return self.path / "watchdog.log"
+
+    @property
+    def wake(self) -> Path:
+        """A pipe: a byte written here wakes the watchdog."""
+        return self.path / "wake"
+
+    def secrets(self, job: str) -> Path:
+        """Values of a job's secrets (JSON, 0600), kept until the job is over."""
+        return self.path / "secrets" / f"{job}.json"
+
+    def provider(self, name: str) -> Path:
+        """A provider's own folder (caches; for `local`, its machines)."""
+        return self.path / "providers" / name
