@@ -28,7 +28,8 @@ class Job:
     ``waiting_since`` is when it last began to lack a machine (None while it has one): patience counts from
     there. ``rounds`` counts fruitless rounds through all offers since then, and ``next_try_at`` is when the
     next may begin. ``note`` is why it waits, for `status`. ``attempts_ran`` counts attempts that had a
-    machine, ``last_attempt`` is the highest number ever used.
+    machine, ``last_attempt`` is the highest number ever used. ``errors_in_row`` counts attempts ended by our
+    own agent's trouble since one last went well.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Job:
     note: str = ""
     last_attempt: int = 0
     attempts_ran: int = 0
+    errors_in_row: int = 0
     step: int = 0
     total_steps: int | None = None
     progress_at: float | None = None
@@ -126,9 +128,13 @@ class Machine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Refusal:
-    """A scope that said no or took a machine away, and rests until ``until``. ``count`` makes rests grow."""
+    """A scope that said no or took a machine away, and rests until ``until``. ``count`` makes rests grow.
+
+    ``job``: only that job is refused (an order which this provider will never take); empty: all are.
+    """
 
     scope: Scope
+    job: str = ""
     error: str
     reason: str
     hint: str = ""
@@ -268,8 +274,8 @@ class World:
     """The book and what was just seen. Listings were begun before the mail, the mail before the book.
 
     ``in_flight``: launch keys whose call is still under way in this process; they are left alone.
-    ``asked``: fresh offers by job name, for those that `decide.hungry` named. ``rehearsals``: providers
-    that cost nothing real and are used only when named, or when ``clouds`` is empty.
+    ``asked``: fresh offers by job name, for those that `decide.hungry` named. ``listings`` holds only those
+    begun in this look, at most one a provider.
     """
 
     now: float
