@@ -1,0 +1,154 @@
+"""Rows and the dataclasses of the book: which column holds which field, both ways.
+
+Columns bear the names of fields. The exceptions: a `Pool` or a `Scope` is five columns, money is text, a
+spec and the data of an event are JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from decimal import Decimal
+from functools import cache
+from typing import Any, get_args
+
+from spotlaunch.core.book import Attempt, Event, Job, JobState, Machine, MachineState, Outcome, Refusal, Wanted
+from spotlaunch.core.facts import Pool, Scope
+from spotlaunch.core.spec import Spec, spec_from_dict, spec_to_dict
+
+Row = Sequence[Any]
+
+_PLACE = ("provider", "region", "zone", "instance_type", "market")
+
+
+def _columns(kind: type) -> tuple[str, ...]:
+    names: list[str] = []
+    for f in fields(kind):
+        names.extend(_PLACE if f.name in ("pool", "scope") else (f.name,))
+    return tuple(names)
+
+
+JOB = _columns(Job)
+ATTEMPT = _columns(Attempt)
+MACHINE = _columns(Machine)
+REFUSAL = _columns(Refusal)
+EVENT = _columns(Event)
+
+_PLAIN = frozenset({str, int, float})
+
+# What must never change once written, because other rows and other computers know it by that.
+_FIXED = {
+    Job: frozenset({"name", "spec", "submitted_at"}),
+    Attempt: frozenset({"job", "number"}),
+    Machine: frozenset({"launch_key", "job", "attempt", "rank"}),
+}
+_WORDS = {
+    (Job, "state"): frozenset(get_args(JobState)),
+    (Job, "wanted"): frozenset(get_args(Wanted)),
+    (Attempt, "outcome"): frozenset(get_args(Outcome)) | {None},
+    (Machine, "state"): frozenset(get_args(MachineState)),
+    (Machine, "outcome"): frozenset(get_args(Outcome)) | {None},
+}
+
+# -- from a row -----------------------------------------------------------------------------------------
+
+
+class Specs:
+    """Specs by job name. A job's spec never changes, and reading its JSON is most of the work of a row."""
+
+    def __init__(self, most: int = 10_000) -> None:
+        self._known: dict[str, Spec] = {}
+        self._most = most
+
+    def get(self, job: str, text: str) -> Spec:
+        """The spec that ``text`` says, which is that of ``job``."""
+        spec = self._known.get(job)
+        if spec is None:
+            if len(self._known) >= self._most:
+                self._known.clear()
+            spec = self._known[job] = spec_from_dict(json.loads(text))
+        return spec
+
+
+def job_of(row: Row, specs: Specs) -> Job:
+    values = dict(zip(JOB, row, strict=True))
+    values["spec"] = specs.get(values["name"], values["spec"])
+    return Job(**values)
+
+
+def attempt_of(row: Row) -> Attempt:
+    return Attempt(**dict(zip(ATTEMPT, row, strict=True)))
+
+
+def machine_of(row: Row) -> Machine:
+    values = dict(zip(MACHINE, row, strict=True))
+    values["pool"] = Pool(**{name: values.pop(name) for name in _PLACE})
+    values["price_usd_hour"] = Decimal(values["price_usd_hour"])
+    if values["on_demand_usd_hour"] is not None:
+        values["on_demand_usd_hour"] = Decimal(values["on_demand_usd_hour"])
+    return Machine(**values)
+
+
+def refusal_of(row: Row) -> Refusal:
+    values = dict(zip(REFUSAL, row, strict=True))
+    return Refusal(scope=Scope(**{name: values.pop(name) for name in _PLACE}), **values)
+
+
+def event_of(row: Row) -> Event:
+    values = dict(zip(EVENT, row, strict=True))
+    values["data"] = json.loads(values["data"])
+    return Event(**values)
+
+
+# -- into a row -----------------------------------------------------------------------------------------
+
+
+def row_of(value: Job | Attempt | Machine | Refusal | Event) -> list[Any]:
+    """The values of all its columns, in order."""
+    row: list[Any] = []
+    for f in fields(value):
+        row.extend(_cells(f.name, getattr(value, f.name)))
+    return row
+
+
+@cache
+def assignments(kind: type, names: tuple[str, ...], sql: str) -> str:
+    """``sql`` with ``{changes}`` as ``a = ?, b = ?``. Raises ValueError for a field that cannot be changed.
+
+    Remembered, because the same few changes are made for ever and SQLite reuses what it compiled.
+    """
+    known = {f.name for f in fields(kind)} - _FIXED[kind]
+    wrong = [name for name in names if name not in known]
+    if wrong:
+        raise ValueError(f"no field of {kind.__name__} that may change: {', '.join(wrong)}")
+    columns = [c for name in names for c in (_PLACE if name == "pool" else (name,))]
+    # Nothing to change is still a guard: it must fail when the state is another one.
+    return sql.replace("{changes}", ", ".join(f"{c} = ?" for c in columns) or "rowid = rowid")
+
+
+def cells_of(kind: type, changes: Mapping[str, Any]) -> list[Any]:
+    """The values that belong to `assignments`. Raises ValueError for a state or outcome there is not."""
+    row: list[Any] = []
+    for name, value in changes.items():
+        words = _WORDS.get((kind, name))
+        if words is not None and value not in words:
+            raise ValueError(f"{kind.__name__}.{name} cannot be {value!r}")
+        row.extend(_cells(name, value))
+    return row
+
+
+def _cells(name: str, value: Any) -> list[Any]:
+    if value is None or type(value) in _PLAIN:
+        return [value]
+    match value:
+        case Pool() | Scope():
+            return [getattr(value, part) for part in _PLACE]
+        case Spec():
+            return [json.dumps(spec_to_dict(value), separators=(",", ":"))]
+        case Decimal():
+            return [str(value)]
+        case Mapping():
+            # A story must never stop the loop: what JSON does not know is told as text.
+            return [json.dumps(dict(value), default=str, separators=(",", ":"))]
+    return [value]
