@@ -183,7 +183,8 @@ class Traits:
     ``settle_s``: how long a launch may be missing from the listing. ``notice_s``: the warning before a
     machine is taken (0: none). ``rest_s``: the first rest of a dry pool; repeated refusals double it up to
     ``max_rest_s``. ``boot_timeout_s``: no word from the agent for so long after launch means the machine
-    never came up. ``silence_s``: how long a machine that is still listed may say nothing and make no
+    never came up. ``start_s``: boot, restore and setup until a machine does useful work, as a
+    first guess. ``silence_s``: how long a machine that is still listed may say nothing and make no
     progress before it is replaced. ``shares_disk``: its machines see this computer's files.
     ``rehearsal``: costs nothing real, and so is used only when named or when there is nothing else.
     """
@@ -200,6 +201,7 @@ class Traits:
     rest_s: float = 180.0
     max_rest_s: float = 3600.0
     boot_timeout_s: float = 900.0
+    start_s: float = 300.0
     silence_s: float = 1800.0
     shares_disk: bool = False
     rehearsal: bool = False

@@ -1,0 +1,119 @@
+"""Machines against their provider's listing: adopt what an unanswered call made, notice what is gone."""
+
+from __future__ import annotations
+
+from spotlaunch.core.book import Attempt, Job, Machine
+from spotlaunch.core.draft import Draft
+from spotlaunch.core.facts import SeenMachine
+
+# A machine that is to end and is still listed is asked again this often.
+ASK_AGAIN_S = 10.0
+
+
+def look_at_machines(draft: Draft, job: Job) -> None:
+    """Bring each machine of ``job`` up to what this look's listings say.
+
+    A listing that failed, or was not asked for in this look, changes nothing. A call that is still under way
+    in this process is left alone: its answer will be written by whoever waits for it.
+    """
+    for machine in draft.machines(job.name):
+        if machine.launch_key in draft.world.in_flight:
+            continue
+        if machine.state == "intended":
+            # Whoever wrote this died before the call (a call first marks its machine `launching`), so there
+            # is surely nothing to look for.
+            draft.set_machine(
+                machine,
+                state="ended",
+                ended_at=draft.now,
+                outcome="refused",
+                reason="the watchdog stopped before it called",
+            )
+        elif machine.state != "ended":
+            _against_listing(draft, machine)
+
+
+def _against_listing(draft: Draft, machine: Machine) -> None:
+    seen = draft.seen(machine)
+    if seen is not None:
+        _listed(draft, machine, seen)
+    elif _surely_gone(draft, machine):
+        listing = draft.listing(machine.pool.provider)
+        assert listing is not None
+        never = machine.state == "launching"
+        draft.set_machine(
+            machine,
+            state="ended",
+            ended_at=listing.started_at,
+            outcome=machine.outcome or ("refused" if never else None),
+            reason=machine.reason or ("the launch made no machine" if never else "gone from the listing"),
+        )
+
+
+def _listed(draft: Draft, machine: Machine, seen: SeenMachine) -> None:
+    if machine.state == "launching":
+        # The call's answer was lost, and it had worked. Adopting costs nothing; launching again would.
+        draft.set_machine(
+            machine, state="up", instance_id=seen.instance_id, pool=seen.pool, up_at=seen.started_at or draft.now
+        )
+        job = draft.job(machine.job)
+        draft.set_job(job, waiting_since=None, rounds=0, note="", attempts_ran=job.attempts_ran + 1)
+        draft.tell(
+            machine.job,
+            "adopted",
+            f"attempt {machine.attempt}: the launch had worked, its answer was lost; {seen.instance_id} is ours",
+            attempt=machine.attempt,
+            pool=str(seen.pool),
+        )
+    elif machine.state == "up" and seen.started_at is not None and machine.up_at != seen.started_at:
+        # The provider's clock says what it bills.
+        draft.set_machine(machine, up_at=seen.started_at)
+    elif machine.state == "ending" and draft.now - (machine.asked_at or 0.0) >= ASK_AGAIN_S:
+        draft.set_machine(machine, asked_at=draft.now, instance_id=seen.instance_id)
+        draft.terminate(machine.pool.provider, seen.instance_id)
+
+
+def _surely_gone(draft: Draft, machine: Machine) -> bool:
+    """Not in a good listing that began late enough to hold it, had it existed."""
+    listing = draft.listing(machine.pool.provider)
+    if listing is None or machine.tried_at is None:
+        return False
+    visible_at = machine.tried_at + draft.world.traits[machine.pool.provider].settle_s
+    if machine.state == "ending" and machine.ending_at is not None:
+        visible_at = max(visible_at, machine.ending_at)
+    return listing.started_at > visible_at
+
+
+def taken(draft: Draft, attempt: Attempt) -> bool:
+    """Whether the provider itself says that it is taking this attempt's machine away."""
+    machine = draft.machine_of(attempt)
+    seen = draft.seen(machine) if machine is not None else None
+    return seen is not None and seen.ending_reason == "preempted"
+
+
+def sweep(draft: Draft) -> None:
+    """Anything up that nobody keeps is terminated. This one rule replaces every clean-up on an error path.
+
+    Only machines whose launch key bears our owner are ours, and only good listings of this look count.
+    """
+    mine = f"sl-{draft.world.owner}-"
+    for listing in draft.world.listings:
+        if not listing.ok:
+            continue
+        for seen in listing.machines:
+            if seen.launch_key.startswith(mine) and not _kept(draft, seen):
+                draft.terminate(listing.provider, seen.instance_id)
+
+
+def _kept(draft: Draft, seen: SeenMachine) -> bool:
+    if seen.launch_key in draft.world.in_flight:
+        return True
+    machine = draft.machine(seen.launch_key)
+    if machine is None or machine.state == "ended":
+        return False
+    if machine.instance_id and machine.instance_id != seen.instance_id:
+        return False  # a second machine of the same key: an answer was lost and the call repeated below us
+    if machine.state == "ending":
+        # Asked for already; `_listed` asks again in its own time.
+        return bool(machine.instance_id)
+    return True

@@ -1,0 +1,1 @@
+"""Asks the providers for offers, side by side."""

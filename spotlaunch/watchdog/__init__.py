@@ -1,0 +1,1 @@
+"""The loop: observe, decide, write, act, sleep. And the lease that lets one watchdog be awake."""

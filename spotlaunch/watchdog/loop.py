@@ -1,0 +1,168 @@
+"""The loop: observe -> decide -> write -> act -> sleep. Each look starts from scratch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, wait
+from dataclasses import dataclass
+
+from spotlaunch.core.book import OVER, AddEvent, Asked, Book, Event, Job, Plan, SetJob, World, Write
+from spotlaunch.core.decide import decide, hungry
+from spotlaunch.core.start import is_file_store
+from spotlaunch.errors import StaleWrite, StoreUnavailable
+from spotlaunch.market.room import Room
+from spotlaunch.ports import Clock, Lease, Provider, Store
+from spotlaunch.storage.mailbox import Mailbox
+from spotlaunch.watchdog.act import Actor
+from spotlaunch.watchdog.observe import Listings, Post
+
+# A lease outlives the longest look; a watchdog that was killed is succeeded at once all the same, because
+# its successor sees that the process is gone.
+LEASE_S = 60.0
+
+# How often mailboxes are looked into while an attempt is live: a notice must be heard at once, and a folder
+# on this computer costs nothing to read.
+MAIL_FILE_S = 0.5
+MAIL_BUCKET_S = 2.0
+
+# With the store broken (a full disk), look again after this.
+BROKEN_STORE_S = 5.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outside:
+    """What a watchdog is given of the world, so that a simulation can give it another.
+
+    ``mailbox`` opens a job's mailbox; ``secrets`` reads a job's secret values and ``forget_secrets`` removes
+    them; ``told`` is called with each event that was written; ``complain`` takes a line for the log.
+    """
+
+    providers: Mapping[str, Provider]
+    mailbox: Callable[[Job], Mailbox]
+    secrets: Callable[[str], Mapping[str, str]]
+    forget_secrets: Callable[[str], None]
+    told: Callable[[Event], None]
+    complain: Callable[[str], None]
+    ring: Callable[[], None]
+    workers: Executor
+
+
+class Watchdog:
+    """Runs looks under a lease. One at a time is awake for a book."""
+
+    def __init__(self, store: Store, clock: Clock, lease: Lease, outside: Outside, *, owner: str) -> None:
+        self._store = store
+        self._clock = clock
+        self._lease = lease
+        self._out = outside
+        self._owner = owner
+        self._listings = Listings(outside.providers, now=clock.now, workers=outside.workers)
+        self._post = Post(outside.mailbox, now=clock.now, workers=outside.workers)
+        self._room = Room(outside.providers, now=clock.now, workers=outside.workers)
+        self._actor = Actor(
+            outside.providers,
+            mailbox=outside.mailbox,
+            apply=self.write,
+            secrets=outside.secrets,
+            now=clock.now,
+            workers=outside.workers,
+            done=outside.ring,
+            complain=outside.complain,
+        )
+        self._stop = False
+
+    def run(self, *, idle_exit_s: float | None = None) -> None:
+        """Look and sleep until `stop`, or until there has been nothing to watch for ``idle_exit_s``.
+
+        Raises `LeaseHeld` when another watchdog took the lease.
+        """
+        idle_since: float | None = None
+        while not self._stop:
+            began = self._clock.now()
+            wake_at, idle = self._guarded_look()
+            now = self._clock.now()
+            idle_since = (idle_since or now) if idle else None
+            if idle_exit_s is not None and idle_since is not None and now - idle_since >= idle_exit_s:
+                return
+            if idle_exit_s is not None and idle_since is not None:
+                wake_at = min(wake_at, idle_since + idle_exit_s)
+            # At most half of the time goes into looking: this machine may be the one that trains.
+            wake_at = max(wake_at, now + (now - began))
+            if not self._stop and wake_at > now:
+                self._clock.sleep_until(wake_at)
+
+    def stop(self) -> None:
+        """End `run` after the present look."""
+        self._stop = True
+        self._out.ring()
+
+    def settle(self, timeout_s: float) -> bool:
+        """Wait until calls under way have been answered. Says whether there were any."""
+        pending = self._actor.pending()
+        wait(pending, timeout=timeout_s)
+        return bool(pending)
+
+    def _guarded_look(self) -> tuple[float, bool]:
+        """One look. A broken disk is told and waited out: machines and agents go on without us."""
+        try:
+            return self.look()
+        except StoreUnavailable as e:
+            self._out.complain(f"the book cannot be used: {e.message}" + (f" (hint: {e.hint})" if e.hint else ""))
+            return self._clock.now() + BROKEN_STORE_S, False
+
+    def look(self) -> tuple[float, bool]:
+        """Observe, decide, write, act. Says when to look again at the latest, and whether all was idle."""
+        self._store.renew_lease(self._lease.token, until=self._clock.now() + LEASE_S)
+        before = self._store.read_book()
+        busy = frozenset(m.pool.provider for m in before.machines)
+        in_flight = self._actor.in_flight()
+        # The cloud first, then the mail, then the book: what a listing lacks was then surely not written
+        # down before it began, and a farewell is read after the machine was seen gone.
+        listings = self._listings.take(busy)
+        mail = self._post.take(before.jobs, before.attempts)
+        book = self._store.read_book()
+        now = self._clock.now()
+        world = World(
+            now=now,
+            owner=self._owner,
+            book=book,
+            traits={n: p.traits for n, p in self._out.providers.items()},
+            listings=listings,
+            mail=mail,
+            asked=self._ask_market(book, now),
+            in_flight=in_flight | self._actor.in_flight(),
+        )
+        plan = decide(world)
+        try:
+            self.write(plan.writes)
+        except StaleWrite as e:
+            self._out.complain(f"the book moved during the look; looking again: {e.message}")
+            return now, False
+        self._actor.act(world, plan.calls)
+        return self._next_look(book, plan, busy), not book.jobs and not book.machines
+
+    def write(self, writes: Sequence[Write]) -> None:
+        """Apply under the lease, then tell the story and forget what is no longer needed."""
+        if not writes:
+            return
+        self._store.apply(writes, token=self._lease.token)
+        for w in writes:
+            if isinstance(w, AddEvent):
+                self._out.told(w.event)
+            elif isinstance(w, SetJob) and w.changes.get("state") in OVER:
+                self._out.forget_secrets(w.name)
+
+    def _ask_market(self, book: Book, now: float) -> dict[str, Asked]:
+        answers = {want: self._room.ask(want) for want in set(hungry(book, now).values())}
+        return {job: answers[want] for job, want in hungry(book, now).items()}
+
+    def _next_look(self, book: Book, plan: Plan, busy: frozenset[str]) -> float:
+        wake_at = min(plan.wake_at, self._listings.next_at(busy))
+        live = {a.job for a in book.attempts if a.live}
+        for job in book.jobs:
+            if job.name in live:
+                every_s = MAIL_FILE_S if is_file_store(job.store_url) else MAIL_BUCKET_S
+                wake_at = min(wake_at, self._clock.now() + every_s)
+        return wake_at
+
+

@@ -1,0 +1,103 @@
+"""Observing: all listings side by side, then the mail. The book is read after both (see `loop`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor, Future, wait
+
+from spotlaunch.core.book import Attempt, Job, Mail
+from spotlaunch.core.facts import Listing
+from spotlaunch.errors import BlobsUnavailable, ProviderError
+from spotlaunch.ports import Provider
+from spotlaunch.storage.mailbox import Mailbox
+
+# A look waits so long for slow answers; they are used by a later look, and hold nobody up.
+LISTING_DEADLINE_S = 10.0
+MAIL_DEADLINE_S = 5.0
+
+# A provider on which nothing of ours should be up is listed this often all the same: strays bill.
+QUIET_LISTING_S = 60.0
+
+# A store that did not answer is left alone for so long, so that its time-outs do not fill every look.
+STORE_REST_S = 10.0
+
+
+class Listings:
+    """Asks providers for their machines, each at its own pace."""
+
+    def __init__(self, providers: Mapping[str, Provider], *, now: Callable[[], float], workers: Executor) -> None:
+        self._providers = providers
+        self._now = now
+        self._workers = workers
+        self._asked_at: dict[str, float] = {}
+        self._asking: dict[str, Future[Listing]] = {}
+
+    def take(self, busy: frozenset[str]) -> tuple[Listing, ...]:
+        """Listings that are due and came in time. ``busy``: providers on which machines of the book are."""
+        for name in self._providers:
+            if name not in self._asking and self._now() >= self.due_at(name, busy):
+                self._asked_at[name] = self._now()
+                self._asking[name] = self._workers.submit(self._list_one, name)
+        wait(list(self._asking.values()), timeout=LISTING_DEADLINE_S)
+        done = [n for n, f in self._asking.items() if f.done()]
+        return tuple(self._result(n, self._asking.pop(n)) for n in done)
+
+    def _result(self, name: str, future: Future[Listing]) -> Listing:
+        error = future.exception()
+        if error is None:
+            return future.result()
+        # An adapter's bug must not blind the loop to the other clouds; as a failed listing it is shown.
+        bug = f"{type(error).__name__}: {error}"
+        return Listing(provider=name, started_at=self._asked_at[name], ok=False, error=bug)
+
+    def due_at(self, name: str, busy: frozenset[str]) -> float:
+        """When a provider should be listed next."""
+        if name not in self._asked_at:
+            return 0.0
+        every_s = self._providers[name].traits.list_interval_s if name in busy else QUIET_LISTING_S
+        return self._asked_at[name] + every_s
+
+    def next_at(self, busy: frozenset[str]) -> float:
+        """When the first of all is due."""
+        return min((self.due_at(n, busy) for n in self._providers), default=float("inf"))
+
+    def _list_one(self, name: str) -> Listing:
+        started_at = self._now()
+        try:
+            machines = tuple(self._providers[name].list_machines())
+        except ProviderError as e:
+            return Listing(provider=name, started_at=started_at, ok=False, error=e.message)
+        return Listing(provider=name, started_at=started_at, ok=True, machines=machines)
+
+
+class Post:
+    """Reads the mailboxes of live attempts, side by side."""
+
+    def __init__(self, mailbox: Callable[[Job], Mailbox], *, now: Callable[[], float], workers: Executor) -> None:
+        self._mailbox = mailbox
+        self._now = now
+        self._workers = workers
+        self._down_until: dict[str, tuple[float, str]] = {}
+
+    def take(self, jobs: Iterable[Job], attempts: Iterable[Attempt]) -> dict[str, Mail]:
+        """The mail of each job that has live attempts. What could not be read is ``ok=False``."""
+        live: dict[str, list[int]] = {}
+        for a in attempts:
+            if a.live:
+                live.setdefault(a.job, []).append(a.number)
+        reading = {j.name: self._workers.submit(self._read, j, live[j.name]) for j in jobs if j.name in live}
+        wait(list(reading.values()), timeout=MAIL_DEADLINE_S)
+        slow = Mail(ok=False, error="the checkpoint store has not answered yet")
+        return {name: f.result() if f.done() else slow for name, f in reading.items()}
+
+    def _read(self, job: Job, numbers: list[int]) -> Mail:
+        until, error = self._down_until.get(job.store_url, (0.0, ""))
+        if self._now() < until:
+            return Mail(ok=False, error=error)
+        try:
+            mailbox = self._mailbox(job)
+            found = {n: mailbox.status(n) for n in numbers}
+        except BlobsUnavailable as e:
+            self._down_until[job.store_url] = (self._now() + STORE_REST_S, e.message)
+            return Mail(ok=False, error=e.message)
+        return Mail(ok=True, statuses={n: s for n, s in found.items() if s is not None})

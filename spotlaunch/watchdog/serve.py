@@ -1,0 +1,156 @@
+"""A watchdog for real: the book of this home, the providers that are set up, the time of this computer."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from spotlaunch.core.book import OVER, Event, Job
+from spotlaunch.home import Home
+from spotlaunch.ports import Blobs, Lease, Store
+from spotlaunch.storage.blobs import open_blobs
+from spotlaunch.storage.mailbox import Mailbox
+from spotlaunch.storage.store import SqliteStore
+from spotlaunch.watchdog.clouds import connect_all
+from spotlaunch.watchdog.holder import is_dead, own_lease
+from spotlaunch.watchdog.loop import LEASE_S, Outside, Watchdog
+from spotlaunch.watchdog.wake import Bell
+
+# Calls side by side: launches of all clouds, listings, mail. They wait for the network, not for a core.
+WORKERS = 16
+
+# A background watchdog goes home when there has been nothing to watch for so long.
+IDLE_EXIT_S = 5.0
+
+# `watch --once` looks at most so often: each look may cause calls whose answers the next one uses.
+ONCE_LOOKS = 5
+ONCE_WAIT_S = 120.0
+
+
+class BellClock:
+    """The time of this computer; a sleep ends early when the bell rings."""
+
+    def __init__(self, bell: Bell) -> None:
+        self._bell = bell
+
+    def now(self) -> float:
+        return time.time()
+
+    def sleep_until(self, at: float) -> None:
+        # Capped, so that a clock that was set back cannot stretch a nap into hours.
+        self._bell.wait(min(60.0, max(0.0, at - time.time())))
+
+
+class Mailboxes:
+    """Opens each store once and keeps it: connections are worth keeping."""
+
+    def __init__(self) -> None:
+        self._stores: dict[tuple[str, str, str], Blobs] = {}
+
+    def __call__(self, job: Job) -> Mailbox:
+        key = (job.store_url, job.store_endpoint, job.store_region)
+        if key not in self._stores:
+            self._stores[key] = open_blobs(job.store_url, endpoint=job.store_endpoint, region=job.store_region)
+        return Mailbox(self._stores[key], job.name)
+
+
+def open_store(home: Home) -> SqliteStore:
+    """This home's book. Its owner mark is drawn from chance once, when the book is first made."""
+    return SqliteStore(home.prepare().database, owner_seed=secrets.token_hex(16))
+
+
+def serve(home: Home, *, told: Callable[[Event], None], once: bool = False, idle_exit_s: float | None = None) -> None:
+    """Run the watchdog until SIGTERM, SIGINT, or (``idle_exit_s``) until there has been nothing to do.
+
+    Raises `LeaseHeld` when another one is awake.
+    """
+    store = open_store(home)
+    bell = Bell(home.wake)
+    try:
+        with ThreadPoolExecutor(WORKERS, thread_name_prefix="call") as workers, _lease(store) as lease:
+            providers, missing = connect_all(home, owner=store.owner)
+            for name, why in missing.items():
+                _complain(f"{name} is not used: {why.message}")
+            clean_secrets(home, store)
+            outside = Outside(
+                providers=providers,
+                mailbox=Mailboxes(),
+                secrets=lambda job: read_secrets(home, job),
+                forget_secrets=lambda job: home.secrets(job).unlink(missing_ok=True),
+                told=told,
+                complain=_complain,
+                ring=bell.ring,
+                workers=workers,
+            )
+            watchdog = Watchdog(store, BellClock(bell), lease, outside, owner=store.owner)
+            for sig in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(sig, lambda *_: watchdog.stop())
+            if once:
+                _once(watchdog)
+            else:
+                watchdog.run(idle_exit_s=idle_exit_s)
+                watchdog.settle(ONCE_WAIT_S)
+    finally:
+        bell.close()
+        store.close()
+
+
+def serve_until_idle(home: Home, *, told: Callable[[Event], None]) -> None:
+    """The background form: goes home when idle, unless a job came in while it was closing the door."""
+    while True:
+        serve(home, told=told, idle_exit_s=IDLE_EXIT_S)
+        store = open_store(home)
+        try:
+            book = store.read_book()
+        finally:
+            store.close()
+        if not book.jobs and not book.machines:
+            return
+
+
+def _once(watchdog: Watchdog) -> None:
+    """Look until a look makes no further call, for cron."""
+    for _ in range(ONCE_LOOKS):
+        watchdog.look()
+        if not watchdog.settle(ONCE_WAIT_S):
+            return
+
+
+@contextmanager
+def _lease(store: Store) -> Iterator[Lease]:
+    now = time.time()
+    lease, other = own_lease(now + LEASE_S), store.lease()
+    dead = other.token if other is not None and is_dead(other) else ""
+    store.take_lease(lease, now=now, dead=dead)
+    try:
+        yield lease
+    finally:
+        store.release_lease(lease.token)
+
+
+def read_secrets(home: Home, job: str) -> Mapping[str, str]:
+    """A job's secret values, as `submit` left them; empty when it has none."""
+    path = home.secrets(job)
+    if not path.exists():
+        return {}
+    values: dict[str, str] = json.loads(path.read_text())
+    return values
+
+
+def clean_secrets(home: Home, store: Store) -> None:
+    """Remove values of jobs that were over before anybody could: a watchdog may die at any line."""
+    for path in home.secrets("x").parent.glob("*.json"):
+        jobs = store.jobs(names=[path.stem])
+        if jobs and jobs[0].state in OVER:
+            path.unlink(missing_ok=True)
+
+
+def _complain(line: str) -> None:
+    sys.stderr.write(time.strftime("%Y-%m-%d %H:%M:%S ") + line.rstrip() + "\n")
+    sys.stderr.flush()
