@@ -65,7 +65,8 @@ def rules_above(workdir: Path) -> Ignore:
 
 def _lines(file: Path) -> list[str]:
     try:
-        return file.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        text = file.read_text(encoding="utf-8", errors="surrogateescape")
+        return [line.rstrip("\r") for line in text.split("\n")]
     except (FileNotFoundError, IsADirectoryError):
         return []
     except OSError as e:
