@@ -110,8 +110,9 @@ def _check(tree: Tree, known: Known) -> tuple[JobModel | None, list[Problem]]:
     if tree.whole:
         if isinstance(tree.root, dict):
             model, more = _validate(tree, known)
-            told = {p.key for p in problems}
-            problems += [p for p in more if p.key not in told]
+            # One problem a key: what is wrong with its shape, or with its being there at all, comes first.
+            told = {p.key: p for p in reversed([*problems, *more])}
+            problems = list(told.values())
         elif not problems:
             problems.append(_not_a_mapping(tree))
     problems.sort(key=lambda p: (p.line, p.column))
@@ -135,7 +136,7 @@ def _validate(tree: Tree, known: Known) -> tuple[JobModel | None, list[Problem]]
     try:
         model = JobModel.model_validate(tree.root, context=known)
     except ValidationError as e:
-        return None, [_problem(tree, known, raw) for raw in e.errors(include_url=False)] + _overlaps(tree)
+        return None, _overlaps(tree) + [_problem(tree, known, raw) for raw in e.errors(include_url=False)]
     return model, _overlaps(tree)
 
 
@@ -152,6 +153,7 @@ def _problem(tree: Tree, known: Known, raw: Any) -> Problem:
         hint = "write `run:` and the command that trains" if path == ("run",) else ""
     elif isinstance(reason := raw.get("ctx", {}).get("error"), Unreadable):
         message, hint = reason.message, reason.hint
+        of_key = of_key or (isinstance(raw["input"], Scalar) and raw["input"].is_null)
     else:
         message = f"found {found(raw['input'])} where {_MEANT.get(kind, 'something else')} is meant"
         keys = _keys_of(path) if kind == "model_type" else ()

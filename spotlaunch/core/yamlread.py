@@ -215,8 +215,10 @@ def _explain(builder: _Builder, error: yaml.MarkedYAMLError, text: str) -> None:
         said = "tab"
     for sign, message, hint in _ADVICE:
         if sign in said:
+            path = None
             if sign in ("quoted scalar", "flow") and error.context_mark and "escape" not in said:
                 mark = error.context_mark
-            builder.problem((mark.line + 1, mark.column + 1), f"is not valid YAML: {message}", hint)
+                path = builder.open[-1].path if sign == "flow" and builder.open else None
+            builder.problem((mark.line + 1, mark.column + 1), f"is not valid YAML: {message}", hint, path)
             return
     builder.problem((mark.line + 1, mark.column + 1), f"is not valid YAML: {error.problem}")
