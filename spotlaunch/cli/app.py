@@ -1,0 +1,170 @@
+"""All commands with their options. Bodies are imported when they run: `--help` must not wait for a cloud."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+# Optional[...] and not `| None`: typer reads these at run time, the linter is told below.
+# ruff: noqa: UP045
+
+app = typer.Typer(
+    name="spotlaunch",
+    help="Run a checkpointing GPU job on the cheapest capacity there is, and carry on when a machine is taken away.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+JobName = Annotated[str, typer.Argument(metavar="JOB", help="The job's name.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, with the keys of docs/reference.md.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from spotlaunch import __version__
+
+        print(f"spotlaunch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The job file to write.")] = Path("job.yaml"),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write a commented job file that runs as it is."""
+    from spotlaunch.cli.init import run
+
+    run(file, force=force, as_json=as_json)
+
+
+@app.command()
+def submit(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The job file.")],
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Stay, tell what happens, exit with the job's code.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
+    env: Annotated[
+        Optional[list[str]], typer.Option("--env", metavar="K=V", help="Set a variable for the job. Repeatable.")
+    ] = None,
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Another name than the file's.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Check a job file, show the plan, and submit the job."""
+    from spotlaunch.cli.submit import run
+
+    _exit(run(file, follow=follow, dry_run=dry_run, yes=yes, env=env or [], name=name, as_json=as_json))
+
+
+@app.command()
+def status(
+    job: Annotated[Optional[str], typer.Argument(metavar="[JOB]", help="One job, with its attempts.")] = None,
+    as_json: Json = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Redraw every two seconds.")] = False,
+) -> None:
+    """Show jobs: state, attempt, pool, progress, age, spent, saved."""
+    from spotlaunch.cli.status import run
+
+    run(job or "", as_json=as_json, watch=watch)
+
+
+@app.command()
+def events(
+    job: JobName,
+    as_json: Json = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Stay until the job is over.")] = False,
+) -> None:
+    """Tell a job's story: every decision with its reason."""
+    from spotlaunch.cli.events import run
+
+    run(job, as_json=as_json, follow=follow)
+
+
+@app.command()
+def logs(
+    job: JobName,
+    follow: Annotated[bool, typer.Option("--follow", help="Stay until the job is over.")] = False,
+    attempt: Annotated[
+        Optional[int], typer.Option("--attempt", metavar="N", min=1, help="Only attempt N, without marks.")
+    ] = None,
+    tail: Annotated[
+        Optional[int], typer.Option("--tail", metavar="N", min=0, help="Only the last N lines so far.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Print what the job printed, all attempts in order."""
+    from spotlaunch.cli.logs import run
+
+    run(job, follow=follow, attempt=attempt, tail=tail, as_json=as_json)
+
+
+@app.command()
+def cancel(
+    job: JobName,
+    now: Annotated[bool, typer.Option("--now", help="Without a last checkpoint.")] = False,
+    as_json: Json = False,
+) -> None:
+    """End a job and its machines, after a last checkpoint."""
+    from spotlaunch.cli.cancel import run
+
+    run(job, now=now, as_json=as_json)
+
+
+@app.command()
+def checkpoints(
+    job: JobName,
+    as_json: Json = False,
+    download: Annotated[
+        Optional[Path], typer.Option("--download", metavar="DIR", help="Copy the newest good one into DIR.")
+    ] = None,
+) -> None:
+    """List a job's checkpoints: step, size, age, epoch, verified."""
+    from spotlaunch.cli.checkpoints import run
+
+    run(job, as_json=as_json, download=download)
+
+
+@app.command()
+def watch(
+    once: Annotated[bool, typer.Option("--once", help="Look, do what is due, and exit (for cron).")] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="End the watchdog in the background.")] = False,
+    background: Annotated[bool, typer.Option("--background", hidden=True)] = False,
+) -> None:
+    """Run the watchdog in the foreground, until interrupted."""
+    from spotlaunch.cli.watch import run
+
+    _exit(run(once=once, stop=stop, background=background))
+
+
+@app.command()
+def check(
+    file: Annotated[Optional[Path], typer.Argument(metavar="[FILE]", help="A job file to check as well.")] = None,
+    store: Annotated[str, typer.Option("--store", metavar="URL", help="A checkpoint store to try out.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Tell which providers and stores can be used."""
+    from spotlaunch.cli.check import run
+
+    _exit(run(file, store=store, as_json=as_json))
+
+
+def _exit(code: int | None) -> None:
+    """A command may answer with an exit code; none is 0."""
+    if code:
+        raise typer.Exit(code)

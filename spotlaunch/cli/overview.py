@@ -1,0 +1,180 @@
+"""What `status` shows, gathered from the book: jobs with their newest machine and their bill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from spotlaunch.core.book import Attempt, Job, Machine, Refusal
+from spotlaunch.core.facts import Pool
+from spotlaunch.core.ledger import Bill, job_bill, machine_bill
+from spotlaunch.storage.store import SqliteStore
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobLine:
+    """A job, its newest machine and attempt as far as they are of interest, and what all of it has cost."""
+
+    job: Job
+    machine: Machine | None
+    attempt: Attempt | None
+    bill: Bill
+
+    @property
+    def pool(self) -> Pool | None:
+        """Where it runs; where it ran last, if it is over."""
+        if self.machine is None or (self.machine.state == "ended" and not self.job.over):
+            return None
+        return self.machine.pool
+
+    @property
+    def state(self) -> str:
+        """The job's state, or ``cancelling`` while it is wanted gone and is not."""
+        return "cancelling" if self.job.wanted != "run" and not self.job.over else self.job.state
+
+    def note(self, now: float) -> str:
+        """One sentence: why it waits, what it is at, or how it ended."""
+        job = self.job
+        if job.over:
+            return job.reason
+        wait_s = job.next_try_at - now
+        if job.note:
+            return f"{job.note}; next try in {int(wait_s) + 1}s" if wait_s > 0 else job.note
+        if self.attempt is not None and self.attempt.live:
+            if self.machine is not None and self.machine.state in ("intended", "launching"):
+                return "launching"
+            return self.attempt.phase if self.attempt.phase not in ("", "running") else ""
+        return ""
+
+
+def all_jobs(store: SqliteStore, now: float) -> list[JobLine]:
+    """Every job there ever was, oldest first."""
+    book, newest, bills = store.read_book(), store.newest_machines(), store.bills()
+    for machine in book.machines:
+        bills[machine.job] = bills.get(machine.job, Bill()) + machine_bill(machine, now)
+    attempts = {a.job: a for a in book.attempts}  # in order: the newest wins
+    return [
+        JobLine(
+            job=job,
+            machine=newest.get(job.name),
+            attempt=attempts.get(job.name),
+            bill=bills.get(job.name, Bill()),
+        )
+        for job in store.jobs()
+    ]
+
+
+def one_job(job: Job, attempts: list[Attempt], machines: list[Machine], now: float) -> JobLine:
+    """The same for one, whose attempts and machines are at hand."""
+    return JobLine(
+        job=job,
+        machine=machines[-1] if machines else None,
+        attempt=attempts[-1] if attempts else None,
+        bill=job_bill(machines, now),
+    )
+
+
+def resting(refusals: Iterable[Refusal], job: Job, now: float) -> list[Refusal]:
+    """Who is resting now of the providers that the job may use, the soonest back first."""
+    wanted = job.spec.where.providers
+    found = [
+        r for r in refusals if r.until > now and r.job in ("", job.name) and (not wanted or r.scope.provider in wanted)
+    ]
+    return sorted(found, key=lambda r: (r.until, r.scope))
+
+
+# -- as JSON: keys are stable, see docs/reference.md -----------------------------------------------------
+
+
+def job_json(line: JobLine, now: float) -> dict[str, Any]:
+    job = line.job
+    return {
+        "name": job.name,
+        "state": job.state,
+        "wanted": job.wanted,
+        "reason": job.reason,
+        "note": line.note(now),
+        "exit_code": job.exit_code,
+        "attempt": job.last_attempt,
+        "attempts_ran": job.attempts_ran,
+        "pool": str(line.pool) if line.pool else None,
+        "step": job.step,
+        "total_steps": job.total_steps,
+        "submitted_at": job.submitted_at,
+        "over_at": job.over_at,
+        "waiting_since": job.waiting_since,
+        "next_try_at": job.next_try_at or None,
+        "age_s": now - job.submitted_at,
+        "store_url": job.store_url,
+        **bill_json(line.bill),
+    }
+
+
+def bill_json(bill: Bill) -> dict[str, Any]:
+    return {
+        "spent_usd": bill.spent_usd,
+        "on_demand_usd": bill.on_demand_usd,
+        "saved_usd": bill.saved_usd,
+        "machine_s": bill.seconds,
+    }
+
+
+def attempt_json(a: Attempt) -> dict[str, Any]:
+    return {
+        "attempt": a.number,
+        "market": a.market,
+        "phase": a.phase,
+        "outcome": a.outcome,
+        "reason": a.reason,
+        "exit_code": a.exit_code,
+        "started_at": a.started_at,
+        "ended_at": a.ended_at,
+        "resumed_step": a.resumed_step,
+        "step": a.step,
+        "commits": a.commits,
+        "noticed_at": a.noticed_at,
+    }
+
+
+def machine_json(m: Machine, now: float) -> dict[str, Any]:
+    return {
+        "launch_key": m.launch_key,
+        "attempt": m.attempt,
+        "provider": m.pool.provider,
+        "region": m.pool.region,
+        "zone": m.pool.zone,
+        "instance_type": m.pool.instance_type,
+        "market": m.pool.market,
+        "pool": str(m.pool),
+        "gpu": m.gpu,
+        "gpu_count": m.gpu_count,
+        "price_usd_hour": m.price_usd_hour,
+        "on_demand_usd_hour": m.on_demand_usd_hour,
+        "state": m.state,
+        "outcome": m.outcome,
+        "reason": m.reason,
+        "instance_id": m.instance_id,
+        "intended_at": m.intended_at,
+        "up_at": m.up_at,
+        "ended_at": m.ended_at,
+        **bill_json(machine_bill(m, now)),
+    }
+
+
+def refusal_json(r: Refusal) -> dict[str, Any]:
+    return {
+        "scope": str(r.scope),
+        "provider": r.scope.provider,
+        "region": r.scope.region,
+        "zone": r.scope.zone,
+        "instance_type": r.scope.instance_type,
+        "market": r.scope.market,
+        "job": r.job,
+        "error": r.error,
+        "reason": r.reason,
+        "hint": r.hint,
+        "since": r.since,
+        "until": r.until,
+        "count": r.count,
+    }

@@ -1,0 +1,157 @@
+"""`spotlaunch status [JOB]`: how all jobs are doing, or one of them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from spotlaunch.cli import overview, render
+from spotlaunch.cli.book import open_book
+from spotlaunch.cli.overview import JobLine
+from spotlaunch.core.book import Attempt, Machine, Refusal
+from spotlaunch.core.ledger import machine_bill, machine_seconds
+from spotlaunch.storage.store import SqliteStore
+
+REDRAW_S = 2.0
+_JOBS = render.columns("job", "state", ">attempt", "pool", ">progress", ">age", ">spent $", ">saved $", "note")
+_ATTEMPTS = render.columns(">attempt", "market", "state", ">lasted", ">resumed at", ">reached", ">commits", "reason")
+_MACHINES = render.columns(
+    ">attempt", "pool", "gpu", "state", ">$/h", ">up", ">spent $", ">saved $", "instance", "reason"
+)
+_RESTING = render.columns("who", "error", ">times", ">back in", "reason")
+
+
+def run(job: str, *, as_json: bool, watch: bool) -> None:
+    """Print once, or (``watch``) again and again: until ``job`` is over, or for ever when all are shown.
+
+    Raises `NoSuchJob`.
+    """
+    with open_book() as store:
+        while True:
+            if watch and not as_json and render.is_fancy():
+                sys.stdout.write("\x1b[H\x1b[2J")  # to the top of an empty screen
+            over = _show_one(store, job, as_json, watch) if job else _show_all(store, as_json, watch)
+            if not watch or over:
+                return
+            sys.stdout.flush()
+            time.sleep(REDRAW_S)
+            if not as_json and not render.is_fancy():
+                print()
+
+
+def _show_all(store: SqliteStore, as_json: bool, watch: bool) -> bool:
+    now = time.time()
+    lines = overview.all_jobs(store, now)
+    live = any(not line.job.over for line in lines)
+    watchdog = _watchdog(store, now) if live or as_json else {}
+    if as_json:
+        found = [overview.job_json(line, now) for line in lines]
+        render.as_json({"jobs": found, "watchdog": watchdog}, line=watch)
+        return False
+    if not lines:
+        render.say("no jobs yet\nhint: `spotlaunch init` writes a job file, `spotlaunch submit` runs it")
+        return False
+    render.table(_JOBS, [_job_cells(line, now) for line in lines])
+    if live:
+        _tell_if_asleep(watchdog)
+    return False
+
+
+def _show_one(store: SqliteStore, name: str, as_json: bool, watch: bool) -> bool:
+    job, now = store.job(name), time.time()
+    attempts, machines = store.attempts(name), store.machines(name)
+    line = overview.one_job(job, attempts, machines, now)
+    resting = [] if job.over else overview.resting(store.refusals(), job, now)
+    alive = not job.over or any(m.state != "ended" for m in machines)
+    watchdog = _watchdog(store, now) if alive or as_json else {}
+    if as_json:
+        found = {
+            "job": overview.job_json(line, now),
+            "attempts": [overview.attempt_json(a) for a in attempts],
+            "machines": [overview.machine_json(m, now) for m in machines],
+            "resting": [overview.refusal_json(r) for r in resting],
+            "watchdog": watchdog,
+        }
+        render.as_json(found, line=watch)
+        return job.over
+    render.table(_JOBS, [_job_cells(line, now)])
+    _section("attempts", _ATTEMPTS, [_attempt_cells(a, now) for a in attempts])
+    _section("machines", _MACHINES, [_machine_cells(m, now) for m in machines])
+    _section("resting", _RESTING, [_refusal_cells(r, now) for r in resting])
+    if alive:
+        _tell_if_asleep(watchdog)
+    return job.over
+
+
+def _section(title: str, head: list[render.Column], rows: list[list[str]]) -> None:
+    if rows:
+        print(f"\n{title}")
+        render.table(head, rows, indent="  ")
+
+
+def _job_cells(line: JobLine, now: float) -> list[str]:
+    job = line.job
+    return [
+        job.name,
+        line.state,
+        str(job.last_attempt or ""),
+        str(line.pool or ""),
+        render.progress(job.step, job.total_steps),
+        render.duration(now - job.submitted_at),
+        render.usd(line.bill.spent_usd),
+        render.usd(line.bill.saved_usd),
+        line.note(now),
+    ]
+
+
+def _attempt_cells(a: Attempt, now: float) -> list[str]:
+    return [
+        str(a.number),
+        a.market,
+        a.outcome or a.phase or "launching",
+        render.duration((now if a.ended_at is None else a.ended_at) - a.started_at),
+        "" if a.resumed_step is None else str(a.resumed_step),
+        str(a.step or ""),
+        str(a.commits or ""),
+        a.reason or ("its machine is about to be taken away" if a.live and a.noticed_at else ""),
+    ]
+
+
+def _machine_cells(m: Machine, now: float) -> list[str]:
+    bill = machine_bill(m, now)
+    return [
+        str(m.attempt),
+        str(m.pool),
+        f"{m.gpu}:{m.gpu_count}" if m.gpu else "",
+        (m.outcome or m.state) if m.state == "ended" else m.state,
+        f"{m.price_usd_hour.normalize():f}",
+        "" if m.up_at is None else render.duration(machine_seconds(m, now)),
+        render.usd(bill.spent_usd),
+        render.usd(bill.saved_usd),
+        m.instance_id,
+        m.reason,
+    ]
+
+
+def _refusal_cells(r: Refusal, now: float) -> list[str]:
+    return [str(r.scope), r.error, str(r.count), render.duration(r.until - now), r.reason]
+
+
+def _watchdog(store: SqliteStore, now: float) -> dict[str, Any]:
+    """Who is awake. Nobody is: all values but ``awake`` are null."""
+    lease = store.lease()
+    awake = False
+    if lease is not None:
+        from spotlaunch.watchdog.holder import is_awake  # late: it asks the system about processes
+
+        awake = is_awake(lease, now)
+    if lease is None or not awake:
+        return {"awake": False, "host": None, "pid": None}
+    return {"awake": True, "host": lease.host, "pid": lease.pid}
+
+
+def _tell_if_asleep(watchdog: dict[str, Any]) -> None:
+    if not watchdog["awake"]:
+        sys.stdout.flush()
+        render.warn("no watchdog is awake: nothing is started, replaced or ended", hint="spotlaunch watch")
