@@ -105,7 +105,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class ManifestFile:
-    """One file of a checkpoint: path in the checkpoint folder, and the object that holds its bytes."""
+    """One file of a checkpoint: path in the checkpoint folder, and the object that holds its bytes.
+
+    A symbolic link has its target in ``link``, and no object.
+    """
 
     path: str
     size: int
@@ -113,6 +116,7 @@ class ManifestFile:
     object: str
     mode: int = 0o600
     mtime: float = 0.0
+    link: str = ""
 
 
 @dataclass(frozen=True)
