@@ -1,0 +1,195 @@
+"""A simulated cloud: moving prices, dry pools, preemption, lagging listings, lost answers, slow deaths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from random import Random
+
+from spotlaunch.core.facts import Launched, Offer, Order, Pool, Refused, Scope, SeenMachine, Traits, Want
+from spotlaunch.errors import NoCapacity, OutcomeUnknown, ProviderError, QuotaExceeded, Throttled, Transient
+from tests.sim.clock import SimClock
+
+
+@dataclass
+class SimPool:
+    """A pool of the simulated cloud: its price, how flaky it is, and until when it is dry."""
+
+    pool: Pool
+    price: Decimal
+    on_demand: Decimal
+    losses_per_hour: float
+    notice: bool
+    dry_until: float = 0.0
+
+
+@dataclass
+class SimMachine:
+    """One machine as the cloud knows it: the truth about billing."""
+
+    instance_id: str
+    launch_key: str
+    place: SimPool
+    price: Decimal
+    started_at: float
+    ended_at: float | None = None
+    end_asked_at: float | None = None
+    taken: bool = False
+    on_notice: list[Callable[[float], None]] = field(default_factory=list)
+
+    @property
+    def alive(self) -> bool:
+        return self.ended_at is None
+
+
+class SimCloud:
+    """The port `Provider` over simulated time. ``calm`` turns every fault off."""
+
+    def __init__(
+        self, name: str, clock: SimClock, random: Random, places: list[SimPool], traits: Traits, boot: Callable[[SimMachine, Order], None]
+    ) -> None:
+        self.name = name
+        self.traits = traits
+        self.calm = False
+        self.machines: dict[str, SimMachine] = {}
+        self.launch_calls: list[str] = []
+        self.terminate_calls: list[str] = []
+        self._clock = clock
+        self._random = random
+        self._places = {p.pool: p for p in places}
+        self._boot = boot
+
+    def _chance(self, p: float) -> bool:
+        return not self.calm and self._random.random() < p
+
+    # -- the port ----------------------------------------------------------------------------------------
+
+    def offers(self, want: Want) -> Sequence[Offer]:
+        if self._chance(0.05):
+            raise Transient(f"{self.name}: prices are not to be had")
+        return [self._offer(p) for p in self._places.values() if p.pool.market in want.markets]
+
+    def _offer(self, place: SimPool) -> Offer:
+        factor = Decimal(1) if self.calm else Decimal(str(round(self._random.uniform(0.9, 1.1), 3)))
+        return Offer(
+            pool=place.pool,
+            vcpus=8,
+            memory_gb=64,
+            price_usd_hour=place.price * factor if place.pool.market == "spot" else place.price,
+            on_demand_usd_hour=place.on_demand,
+            available="no" if place.dry_until > self._clock.now() and self._chance(0.3) else "yes",
+            seen_at=self._clock.now(),
+        )
+
+    def launch(self, order: Order) -> Launched:
+        self.launch_calls.append(order.launch_key)
+        if self._chance(0.03):
+            raise Throttled("too many requests", retry_after_s=30.0)
+        if self._chance(0.04):
+            raise Transient("try again")
+        if self._chance(0.06):
+            raise OutcomeUnknown("the answer was lost before the call got there")
+        if self.traits.idempotent_launch:
+            twin = next((m for m in self.machines.values() if m.alive and m.launch_key == order.launch_key), None)
+            if twin is not None:
+                return Launched(instance_id=twin.instance_id, offer=order.alternatives[0])
+        refused: list[Refused] = []
+        for offer in order.alternatives:
+            place = self._places[offer.pool]
+            no = self._refusal(place)
+            if no is None:
+                machine = self._make(order, offer, place)
+                if self._chance(0.10):
+                    raise OutcomeUnknown("the answer was lost after the machine was made", refused=refused)
+                return Launched(instance_id=machine.instance_id, offer=offer, refused=tuple(refused))
+            refused.append(Refused(scope=Scope.of(offer.pool), error=type(no).__name__, reason=no.message))
+        raise NoCapacity("all alternatives refused", refused=refused)
+
+    def _refusal(self, place: SimPool) -> ProviderError | None:
+        if place.dry_until > self._clock.now() and not self.calm:
+            return NoCapacity("insufficient capacity")
+        if self._chance(0.01):
+            return QuotaExceeded("vCPU limit exceeded")
+        return None
+
+    def list_machines(self) -> Sequence[SeenMachine]:
+        # As of a little while ago; then the answer takes its time on the way.
+        seen_at = self._clock.now() - (0.0 if self.calm else self._random.uniform(0, self.traits.settle_s * 0.9))
+        seen = [self._seen(m) for m in self.machines.values() if self._visible(m, seen_at)]
+        if not self.calm:
+            self._clock.advance(self._random.uniform(0, 8))
+        if self._chance(0.08):
+            raise Transient(f"{self.name}: the listing broke off")
+        return seen
+
+    def _visible(self, machine: SimMachine, at: float) -> bool:
+        return machine.started_at <= at and (machine.ended_at is None or machine.ended_at > at)
+
+    def _seen(self, machine: SimMachine) -> SeenMachine:
+        return SeenMachine(
+            launch_key=machine.launch_key,
+            instance_id=machine.instance_id,
+            pool=machine.place.pool,
+            phase="running" if machine.end_asked_at is None else "ending",
+            started_at=machine.started_at,
+        )
+
+    def terminate(self, instance_ids: Sequence[str]) -> dict[str, str]:
+        self.terminate_calls += instance_ids
+        if self._chance(0.1):
+            raise Transient("try again")
+        failures = {}
+        for instance_id in instance_ids:
+            machine = self.machines.get(instance_id)
+            if machine is None or not machine.alive:
+                continue
+            if self._chance(0.05):
+                failures[instance_id] = "conflict: being changed"
+                continue
+            if machine.end_asked_at is None:
+                machine.end_asked_at = self._clock.now()
+            slow_s = 1.0 if self.calm else self._random.uniform(1, 60)
+            self._clock.after(slow_s, lambda m=machine: self.end(m))  # type: ignore[misc]
+        return failures
+
+    # -- what happens to machines ------------------------------------------------------------------------
+
+    def _make(self, order: Order, offer: Offer, place: SimPool) -> SimMachine:
+        machine = SimMachine(
+            instance_id=f"{self.name}-{len(self.machines):05d}",
+            launch_key=order.launch_key,
+            place=place,
+            price=offer.price_usd_hour,
+            started_at=self._clock.now(),
+        )
+        self.machines[machine.instance_id] = machine
+        if not self._chance(0.03):  # else it never boots
+            self._clock.after(self._random.uniform(20, 90), lambda: machine.alive and self._boot(machine, order))
+        if place.losses_per_hour and not self.calm:
+            self._clock.after(self._random.expovariate(place.losses_per_hour / 3600), lambda: self.take(machine))
+        return machine
+
+    def take(self, machine: SimMachine) -> None:
+        """Take a spot machine away: with a notice two minutes ahead where the pool gives one."""
+        if self.calm or not machine.alive or machine.taken:
+            return
+        machine.taken = True
+        notice_s = self.traits.notice_s if machine.place.notice else 0.0
+        for tell in machine.on_notice if notice_s else ():
+            tell(self._clock.now() + notice_s)
+        self._clock.after(notice_s, lambda: self.end(machine))
+
+    def end(self, machine: SimMachine) -> None:
+        """The machine is gone, and billing stops."""
+        if machine.alive:
+            machine.ended_at = self._clock.now()
+
+    def dry_spell(self) -> None:
+        """One pool after another runs dry for a while, for as long as there are faults."""
+        if self.calm:
+            return
+        place = self._random.choice(list(self._places.values()))
+        if place.pool.market == "spot":
+            place.dry_until = self._clock.now() + self._random.uniform(60, 2400)
+        self._clock.after(self._random.uniform(60, 1200), self.dry_spell)
