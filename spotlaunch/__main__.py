@@ -17,6 +17,7 @@ if __name__ == "__main__" and not sys.flags.safe_path:
         del sys.path[0]
 
 import os
+from io import TextIOWrapper
 
 FAILED = 1
 
@@ -29,6 +30,8 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command; the exit code. Nothing a person did wrong ends in a stack trace."""
     os.umask(0o077)  # whatever is written is its owner's only: logs and checkpoints may hold anything
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without some letter still gets the rest
     import typer
 
     from spotlaunch.cli.app import app

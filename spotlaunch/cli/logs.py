@@ -111,9 +111,11 @@ class _Reader:
                 yield Line(a.number, text)
             if not a.live:
                 self._closed.add(a.number)
-                if a.number in self._begun or a.outcome != "refused":  # one without a machine has no story here
+                if a.number not in self._begun:
+                    if a.outcome == "refused":
+                        continue  # it never had a machine, so it has no story here
                     yield from self._begin(a)
-                    yield from self._end(a)
+                yield from self._end(a)
 
     def _begin(self, a: Attempt) -> Iterator[Line]:
         if self._speaking == a.number:

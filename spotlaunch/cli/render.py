@@ -52,11 +52,16 @@ def is_fancy(stream: TextIO | None = None) -> bool:
 
 def table(head: Sequence[Column], rows: Sequence[Sequence[str]], *, indent: str = "") -> None:
     """Print rows under their titles on stdout. Empty cells are shown as ``-``."""
-    cells = [[c.replace("\n", " ") or "-" for c in row] for row in rows]
+    cells = [[_one_line(c) or "-" for c in row] for row in rows]
     if is_fancy():
         _rich_table(head, cells, indent)
     else:
         print(plain_table(head, cells, indent=indent))
+
+
+def _one_line(text: str) -> str:
+    """Without what would break a table, or steer the terminal: a cloud's words may hold anything."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
 def plain_table(head: Sequence[Column], rows: Sequence[Sequence[str]], *, indent: str = "") -> str:
