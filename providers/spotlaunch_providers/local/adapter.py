@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from spotlaunch.core.chance import draw
 from spotlaunch.core.facts import Launched, Offer, Order, SeenMachine, Traits, Want
@@ -99,8 +98,8 @@ class LocalProvider:
         listed = []
         with self._disk_trouble():
             for name in machines.names(self.folder):
-                record = machines.read_record(self._machine(name))
-                if record is not None and not self._gone(name, record) and record["owner"] == self.owner:
+                record = None if self._gone(name) else machines.read_record(self._machine(name))
+                if record is not None and record["owner"] == self.owner:
                     listed.append(machines.seen(record))
             machines.forget_old_bills(self.folder)
         return listed
@@ -112,13 +111,8 @@ class LocalProvider:
         failures = {}
         with self._disk_trouble():
             for name in instance_ids:
-                record = machines.read_record(self._machine(name)) if _is_name(name) else None
-                if record is None:
-                    continue
-                if record["owner"] != self.owner:
-                    failures[name] = f"belongs to {record['owner']}"
-                elif not machines.knock(self._machine(name), ask_end=True) and not self._gone(name, record):
-                    failures[name] = "some of its processes do not end"
+                if why := self._end(name):
+                    failures[name] = why
         return failures
 
     # -- machines ----------------------------------------------------------------------------------------
@@ -156,10 +150,21 @@ class LocalProvider:
         with self._hosts_lock:
             self._hosts = [h for h in self._hosts if h.poll() is None]
 
-    def _gone(self, name: str, record: dict[str, Any]) -> bool:
+    def _gone(self, name: str) -> bool:
         """Whether the machine is no more; one that lost its host is ended here and now."""
         alive = machines.knock(self._machine(name))
-        return alive is None or (not alive and machines.bury(self._machine(name), record))
+        return alive is None or (not alive and machines.bury(self._machine(name)))
+
+    def _end(self, name: str) -> str:
+        """Ask for a machine's end. Why it cannot be; empty if it can, or is absent."""
+        record = machines.read_record(self._machine(name)) if _is_name(name) else None
+        if record is None:
+            return ""
+        if record["owner"] != self.owner:
+            return f"belongs to {record['owner']}"
+        if machines.knock(self._machine(name), ask_end=True) or self._gone(name):
+            return ""
+        return "some of its processes do not end"
 
     def _machine(self, name: str) -> Path:
         return self.folder / "machines" / name

@@ -36,6 +36,6 @@ def chosen(folder: Path) -> Path:
     """The market file that holds now. It need not exist."""
     try:
         return Path((folder / "market.path").read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         own = folder / "market.yaml"
         return own if own.exists() else BUILT_IN

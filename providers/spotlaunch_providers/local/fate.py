@@ -46,17 +46,23 @@ class Trace:
 class Fate:
     """What becomes of one machine. Times are seconds since the epoch.
 
-    ``order`` holds ``boot_s``, ``never_boots``, ``life_s`` and ``hang_after_s`` (None: never; both count from
-    the end of the boot), ``ttl_s`` (0: none), ``trace`` (None, or as `Trace.to_dict`), ``zero_at``.
+    ``order`` holds ``boot_s``, ``never_boots``, ``life_s`` and ``hang_after_s`` (None: never), ``ttl_s`` (0:
+    none), ``trace`` (None, or as `Trace.to_dict`) and ``zero_at``. Lives count from when the machine was really
+    up, so that a crowded computer does not make them shorter.
     """
 
     def __init__(self, order: Mapping[str, Any], *, started_at: float) -> None:
         self.ready_at = NEVER if order["never_boots"] else started_at + order["boot_s"]
-        self.dies_at = _after(self.ready_at, order["life_s"])
-        self.hangs_at = _after(self.ready_at, order["hang_after_s"])
+        self.dies_at = self.hangs_at = NEVER
+        self.life_s, self.hang_after_s = order["life_s"], order["hang_after_s"]
         self.ttl_at = _after(started_at, order["ttl_s"] or None)
         self.zero_at: float = order["zero_at"]
         self.trace = Trace(**order["trace"]) if order["trace"] else None
+
+    def booted(self, now: float) -> None:
+        """The machine is up since now."""
+        self.dies_at = _after(now, self.life_s)
+        self.hangs_at = _after(now, self.hang_after_s)
 
     def taken(self, now: float, *, older: int) -> bool:
         """Whether the cloud takes it away now. ``older``: how many older machines its pool has.

@@ -107,7 +107,9 @@ class Host:
                 env=env,
                 start_new_session=True,
             )
-        self._tell(phase="running", running_at=time.time())
+        now = time.time()
+        self.fate.booted(now)
+        self._tell(phase="running", running_at=now)
 
     def _give_notice(self, now: float) -> None:
         """Say that the machine will be taken; return when the time is over or the agent has left."""

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from spotlaunch.core.facts import Pool, SeenMachine
-from spotlaunch_providers.local.ending import KEPT_BILLS, finish
+from spotlaunch_providers.local.ending import KEPT_BILLS, finish, wipe
 from spotlaunch_providers.local.files import parse_name, read_json, write_json
 from spotlaunch_providers.local.processes import kill_machine
 
@@ -69,9 +69,10 @@ def create(folder: Path, record: Mapping[str, Any]) -> int:
     While the door is open the machine counts as alive, although its host has not been started yet.
     """
     machines = folder / "machines"
+    machines.mkdir(exist_ok=True, mode=0o700)
     fresh = machines / f".new-{record['instance_id']}"
     shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True, mode=0o700)
+    fresh.mkdir(mode=0o700)
     write_json(fresh / "record.json", dict(record))
     os.mkfifo(fresh / "door", 0o600)
     door = os.open(fresh / "door", os.O_RDWR | os.O_NONBLOCK)
@@ -132,11 +133,18 @@ def knock(machine: Path, *, ask_end: bool = False) -> bool | None:
     return True
 
 
-def bury(machine: Path, record: Mapping[str, Any]) -> bool:
+def bury(machine: Path) -> bool:
     """End a machine whose host is gone: processes, disk, record. False while some process still lives."""
     if not kill_machine(machine.name, machine / "disk"):
         return False
-    finish(machine, record, why="host lost", ended_at=time.time())
+    try:
+        record = read_record(machine)
+    except ValueError:
+        record = None  # spoilt, by a power cut for instance: the machine is dead all the same
+    if record is None:
+        wipe(machine)
+    else:
+        finish(machine, record, why="host lost", ended_at=time.time())
     return True
 
 
