@@ -13,14 +13,14 @@ from pathlib import Path
 
 from spotlaunch.core.chance import draw
 from spotlaunch.core.facts import Launched, Offer, Order, SeenMachine, Traits, Want
-from spotlaunch.errors import BadFile, NotAuthorized, OutcomeUnknown, Transient
+from spotlaunch.errors import BadFile, NotAuthorized, Transient
 from spotlaunch_providers.local import machines
 from spotlaunch_providers.local.choice import VARIABLE, chosen
 from spotlaunch_providers.local.counters import locked
 from spotlaunch_providers.local.ending import wipe
 from spotlaunch_providers.local.environment import base_env, source_roots
 from spotlaunch_providers.local.files import parse_name
-from spotlaunch_providers.local.launching import Launching, Made
+from spotlaunch_providers.local.launching import Launching, Made, lost_answer
 from spotlaunch_providers.local.market import Market, traits_of
 from spotlaunch_providers.local.offers import offers
 from spotlaunch_providers.local.reading import read_market
@@ -88,7 +88,7 @@ class LocalProvider:
             if call.slow_s:
                 self.sleep(call.slow_s)  # the fault `slow`: a cloud slow to answer, not a wait for the boot
         if call.answer_lost:
-            raise OutcomeUnknown(f"the connection broke while {made.launched.offer.pool} was asked for a machine")
+            raise lost_answer(made.launched.offer.pool)
         return made.launched
 
     def list_machines(self) -> Sequence[SeenMachine]:

@@ -128,7 +128,7 @@ class Host:
         """
         deadline = time.monotonic() + 10.0
         while not self._reap() and time.monotonic() < deadline:
-            kill(own_children())
+            kill(own_children() if self.reaper else own_descendants())
             time.sleep(0.005)
         if not self.reaper:
             kill_machine(self.machine.name, self.machine / "disk")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from spotlaunch.core.chance import draw
-from spotlaunch.core.facts import Launched, Offer, Order, Refused
+from spotlaunch.core.facts import Launched, Offer, Order, Pool, Refused
 from spotlaunch.errors import InvalidOrder, OutcomeUnknown
 from spotlaunch_providers.local import machines
 from spotlaunch_providers.local.counters import Counters
@@ -90,7 +90,7 @@ class Launching:
         elapsed_s = self.now - counters.zero_at(digest, self.now)
         no = refuse(pool, cap=self.order.price_cap_usd_hour, taken=taken, elapsed_s=elapsed_s)
         if self.answer_lost and (no is not None or not arrives):
-            raise lost_answer(pool)
+            raise lost_answer(pool.pool)
         return no
 
     def unknown(self, offer: Offer) -> Refused:
@@ -162,6 +162,6 @@ def life_s(luck: float, interruptions_per_hour: float | None) -> float | None:
     return -math.log(1.0 - luck) * 3600.0 / interruptions_per_hour
 
 
-def lost_answer(pool: MarketPool) -> OutcomeUnknown:
+def lost_answer(pool: Pool) -> OutcomeUnknown:
     """The error of a call whose answer did not come back."""
-    return OutcomeUnknown(f"the connection broke while {pool.pool} was asked for a machine")
+    return OutcomeUnknown(f"the connection broke while {pool} was asked for a machine")
