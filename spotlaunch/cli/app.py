@@ -74,7 +74,7 @@ def submit(
 
 @app.command()
 def status(
-    job: Annotated[Optional[str], typer.Argument(metavar="[JOB]", help="One job, with its attempts.")] = None,
+    job: Annotated[Optional[str], typer.Argument(metavar="JOB", help="One job, with its attempts.")] = None,
     as_json: Json = False,
     watch: Annotated[bool, typer.Option("--watch", help="Redraw every two seconds.")] = False,
 ) -> None:
@@ -154,7 +154,7 @@ def watch(
 
 @app.command()
 def check(
-    file: Annotated[Optional[Path], typer.Argument(metavar="[FILE]", help="A job file to check as well.")] = None,
+    file: Annotated[Optional[Path], typer.Argument(metavar="FILE", help="A job file to check as well.")] = None,
     store: Annotated[str, typer.Option("--store", metavar="URL", help="A checkpoint store to try out.")] = "",
     as_json: Json = False,
 ) -> None:

@@ -1,0 +1,94 @@
+"""docs/reference.md against the program. Run this file as a program to paste the present ``--help`` into it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from spotlaunch.__main__ import run
+from spotlaunch.cli import overview
+from spotlaunch.cli.checkpoints import _json as checkpoint_json
+from spotlaunch.cli.events import event_json
+from spotlaunch.core.book import JobState, MachineState, Outcome
+from spotlaunch.core.ledger import Bill
+from spotlaunch.core.wire import PHASES
+from spotlaunch.storage.listing import Listing
+from tests.storage.samples import a_job, a_machine, a_refusal, an_attempt, an_event
+
+ROOT = Path(__file__).parent.parent.parent
+PAGE = ROOT / "docs" / "reference.md"
+_BLOCK = re.compile(r"<!-- help:(\w+) -->\n(?:```text\n.*?\n```\n)?", re.DOTALL)
+
+LISTING = Listing(key="k", manifest="m", number=1, epoch=1, step=1, size=1, files=1, at=1.0)
+LINE = overview.JobLine(job=a_job(), machine=None, attempt=None, bill=Bill())
+SECTIONS: list[tuple[str, Callable[[], dict[str, Any]]]] = [
+    ("A job", lambda: overview.job_json(LINE, 0.0)),
+    ("An attempt", lambda: overview.attempt_json(an_attempt())),
+    ("A machine", lambda: overview.machine_json(a_machine(), 0.0)),
+    ("Who is resting", lambda: overview.refusal_json(a_refusal())),
+    ("`events --json`", lambda: event_json(1, an_event())),
+    ("`checkpoints --json`", lambda: checkpoint_json(LISTING)),
+]
+
+
+def help_of(command: str) -> str:
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        run([] if command == "spotlaunch" else [command, "--help"])
+    return out.getvalue().strip()
+
+
+def with_help(page: str) -> str:
+    return _BLOCK.sub(lambda m: f"<!-- help:{m[1]} -->\n```text\n{help_of(m[1])}\n```\n", page)
+
+
+def section(title: str) -> str:
+    after = PAGE.read_text().split(f"# {title}\n", 1)[1]
+    return re.split(r"^##", after, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def first_column(title: str) -> list[str]:
+    rows = [line for line in section(title).splitlines() if line.startswith("| `")]
+    return [word for row in rows for word in re.findall(r"`([\w-]+)`", row.split("|")[1])]
+
+
+@pytest.fixture(autouse=True)
+def eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def test_the_help_of_every_command_is_pasted() -> None:
+    page = PAGE.read_text()
+    assert with_help(page) == page, "run: python -m tests.cli.test_reference"
+    commands = re.findall(r"^  (\w+) +[A-Z]", help_of("spotlaunch").split("Commands:\n")[1], re.MULTILINE)
+    assert [m[1] for m in _BLOCK.finditer(page)] == ["spotlaunch", *commands]
+
+
+@pytest.mark.parametrize(("title", "made"), SECTIONS, ids=[t for t, _ in SECTIONS])
+def test_every_key_of_the_json_is_described(title: str, made: Callable[[], dict[str, Any]]) -> None:
+    assert sorted(first_column(title)) == sorted(made())
+
+
+def test_every_state_phase_and_outcome_is_described() -> None:
+    assert first_column("States of a job") == list(get_args(JobState))
+    for word in (*get_args(MachineState), *get_args(Outcome), *PHASES):
+        assert f"`{word}`" in section("An attempt") + section("A machine")
+
+
+def test_every_kind_of_event_is_described() -> None:
+    told = re.compile(r"""(?:\.tell\(\s*[\w.]+,|_event\(\s*call,\s*now,|kind=)\s*"([a-z_]+)",""")
+    sources = [p for room in ("core", "watchdog", "cli") for p in (ROOT / "spotlaunch" / room).glob("*.py")]
+    kinds = {kind for p in [*sources, ROOT / "spotlaunch" / "submission.py"] for kind in told.findall(p.read_text())}
+    kinds -= {"leave", "proceed"}  # what is asked of an agent
+    assert kinds - set(first_column("Events")) == set()
+    assert len(kinds) > 10
+
+
+if __name__ == "__main__":
+    PAGE.write_text(with_help(PAGE.read_text()))
