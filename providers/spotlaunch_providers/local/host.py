@@ -75,9 +75,10 @@ class Host:
                 return "terminated"
             older = older_in_pool(self.machine.parent, self.machine.name) if self.fate.trace else 0
             if self.fate.taken(now, older=older):
-                self._give_notice(now)
+                self._give_notice(now, reason="preempted")
                 return "preempted"
             if now >= self.fate.ttl_at:
+                self._give_notice(now, reason="")  # a last sync, when nobody else has ended it in time
                 return "too old"
             if self.exit_code is not None:
                 return f"agent left with exit code {self.exit_code}"
@@ -111,9 +112,9 @@ class Host:
         self.fate.booted(now)
         self._tell(phase="running", running_at=now)
 
-    def _give_notice(self, now: float) -> None:
+    def _give_notice(self, now: float, *, reason: str) -> None:
         """Say that the machine will be taken; return when the time is over or the agent has left."""
-        self._tell(phase="ending", ending_reason="preempted")
+        self._tell(phase="ending", ending_reason=reason)
         deadline = now + self.order["notice_s"]
         if self.agent is None or deadline <= now:
             return

@@ -195,10 +195,16 @@ def test_an_agent_that_cannot_be_started_ends_its_machine_with_the_reason(
     assert "No such file or directory: '/no/such/agent'" in bill(folder).why
 
 
-def test_a_machine_does_not_outlive_its_time_limit(connect: Connect, order: MakeOrder, folder: Path) -> None:
-    provider = connect()
-    provider.launch(order(provider, ttl_s=0.3))
-    assert bill(folder).why == "too old"
+def test_a_machine_does_not_outlive_its_time_limit_and_its_notice(
+    connect: Connect, order: MakeOrder, folder: Path, tmp_path: Path
+) -> None:
+    agent = f"{UNTIL_NOTICE}; touch {tmp_path}/warned; exec sleep 600"
+    provider = connect("notice: 0.3s", agent=("/bin/sh", "-c", agent))
+    provider.launch(order(provider, ttl_s=0.2))
+    ended = bill(folder)
+    assert ended.why == "too old"
+    assert 0.5 <= ended.ended_at - ended.started_at < 3
+    assert (tmp_path / "warned").exists()
 
 
 def test_a_machine_that_never_boots_can_be_ended(connect: Connect, order: MakeOrder, folder: Path) -> None:
