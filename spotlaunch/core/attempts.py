@@ -127,7 +127,9 @@ def _job_after(draft: Draft, job: Job, attempt: Attempt, status: Status, outcome
         return
     if outcome == "finished":
         finish(draft, job, "finished", reason, exit_code=0)
-    elif status.left_why in ("runtime", "budget") or attempt.leave_reason.startswith("limits."):
+    elif attempt.leave_reason.startswith("limits."):
+        finish(draft, job, "failed", attempt.leave_reason)
+    elif status.left_why in ("runtime", "budget"):
         finish(draft, job, "failed", reason)
     elif status.left_why == "exited" and code not in job.spec.restart_on_exit:
         finish(draft, job, "failed", reason, exit_code=code)

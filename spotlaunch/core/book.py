@@ -98,11 +98,23 @@ class Attempt:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Alternative:
+    """What an order may turn into: remembered until it is known which, for a launch whose answer was lost."""
+
+    pool: Pool
+    gpu: str
+    gpu_count: int
+    price_usd_hour: Decimal
+    on_demand_usd_hour: Decimal | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Machine:
     """One rented instance. Money is spent on machines: from ``up_at`` to ``ended_at`` at ``price_usd_hour``.
 
     `intended`: written down, the call not begun. `launching`: the call begun, its answer not known.
-    `up`: exists. `ending`: asked to end. `ended`: seen gone, or never made.
+    `up`: exists. `ending`: asked to end. `ended`: seen gone, or never made. ``alternatives`` are those of the
+    order beside the first, for as long as nobody knows which of them was taken.
     """
 
     launch_key: str
@@ -124,6 +136,7 @@ class Machine:
     ended_at: float | None = None
     outcome: Outcome | None = None
     reason: str = ""
+    alternatives: tuple[Alternative, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

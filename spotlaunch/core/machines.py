@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from spotlaunch.core.book import Attempt, Job, Machine
+from dataclasses import fields
+from typing import Any
+
+from spotlaunch.core.book import Alternative, Attempt, Job, Machine
 from spotlaunch.core.draft import Draft
 from spotlaunch.core.facts import SeenMachine
 
@@ -53,8 +56,14 @@ def _against_listing(draft: Draft, machine: Machine) -> None:
 def _listed(draft: Draft, machine: Machine, seen: SeenMachine) -> None:
     if machine.state == "launching":
         # The call's answer was lost, and it had worked. Adopting costs nothing; launching again would.
+        taken = next((_as_changes(a) for a in machine.alternatives if a.pool == seen.pool), {"pool": seen.pool})
         draft.set_machine(
-            machine, state="up", instance_id=seen.instance_id, pool=seen.pool, up_at=seen.started_at or draft.now
+            machine,
+            state="up",
+            instance_id=seen.instance_id,
+            up_at=seen.started_at or draft.now,
+            alternatives=(),
+            **taken,
         )
         job = draft.job(machine.job)
         draft.set_job(job, waiting_since=None, rounds=0, note="", attempts_ran=job.attempts_ran + 1)
@@ -71,6 +80,10 @@ def _listed(draft: Draft, machine: Machine, seen: SeenMachine) -> None:
     elif machine.state == "ending" and draft.now - (machine.asked_at or 0.0) >= ASK_AGAIN_S:
         draft.set_machine(machine, asked_at=draft.now, instance_id=seen.instance_id)
         draft.terminate(machine.pool.provider, seen.instance_id)
+
+
+def _as_changes(taken: Alternative) -> dict[str, Any]:
+    return {f.name: getattr(taken, f.name) for f in fields(taken)}
 
 
 def _surely_gone(draft: Draft, machine: Machine) -> bool:

@@ -50,6 +50,7 @@ def launched(world: World, job: Job, call: Launch, answer: Launched, now: float)
                 "price_usd_hour": offer.price_usd_hour,
                 "on_demand_usd_hour": offer.on_demand_usd_hour,
                 "up_at": now,
+                "alternatives": (),
             },
         ),
         SetAttempt(job=order.job, number=order.attempt, changes={"market": offer.pool.market}),

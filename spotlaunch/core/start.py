@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spotlaunch.core import policy
 from spotlaunch.core.attempts import finish
-from spotlaunch.core.book import Asked, Attempt, Job, Launch, Machine, PutAsk
+from spotlaunch.core.book import Alternative, Asked, Attempt, Job, Launch, Machine, PutAsk
 from spotlaunch.core.draft import Draft
 from spotlaunch.core.facts import Market, Offer, Order, Want
 from spotlaunch.core.limits import LEAVE_AHEAD_S, affordable_s, ask_to_leave, cannot_start
@@ -113,9 +113,10 @@ def is_file_store(url: str) -> bool:
 
 
 def _affordable(draft: Draft, job: Job, offer: Offer) -> bool:
-    """Whether the money left would carry this machine past the point where it is asked to leave again."""
+    """Whether the money left would carry this machine through its start, past where it is asked to leave again."""
     lasts_s = affordable_s(draft, job, offer.price_usd_hour)
-    return lasts_s == 0.0 or lasts_s > job.spec.checkpoint.grace_s + LEAVE_AHEAD_S
+    least_s = draft.world.traits[offer.pool.provider].start_s + job.spec.checkpoint.grace_s + LEAVE_AHEAD_S
+    return lasts_s == 0.0 or lasts_s > least_s
 
 
 def _launch(
@@ -143,6 +144,7 @@ def _launch(
         on_demand_usd_hour=best.on_demand_usd_hour,
         state="intended",
         intended_at=draft.now,
+        alternatives=tuple(_alternative(o) for o in alternatives[1:]),
     )
     if fell_back and best.pool.market == "on-demand" and job.spec.market == "auto":
         since_s = draft.now - (job.waiting_since if job.waiting_since is not None else draft.now)
@@ -163,6 +165,16 @@ def _launch(
     draft.calls.append(Launch(provider=best.pool.provider, order=order, doc=doc))
     # Its answer may come while nothing else is due; agents' first words are looked for soon.
     draft.wake(draft.now + draft.world.traits[best.pool.provider].list_interval_s)
+
+
+def _alternative(offer: Offer) -> Alternative:
+    return Alternative(
+        pool=offer.pool,
+        gpu=offer.gpu,
+        gpu_count=offer.gpu_count,
+        price_usd_hour=offer.price_usd_hour,
+        on_demand_usd_hour=offer.on_demand_usd_hour,
+    )
 
 
 def _order(draft: Draft, job: Job, attempt: Attempt, key: str, alternatives: tuple[Offer, ...]) -> Order:
@@ -194,6 +206,9 @@ def _runtime_left(draft: Draft, job: Job) -> float:
 
 def _doc(draft: Draft, job: Job, attempt: Attempt, offer: Offer, predecessor: Attempt | None) -> OrderDoc:
     spec, wait_s = job.spec, 0.0
+    # The agent's own limit counts from its start, the bill from the launch.
+    lasts_s = affordable_s(draft, job, offer.price_usd_hour)
+    budget_s = max(1.0, lasts_s - draft.world.traits[offer.pool.provider].start_s) if lasts_s else 0.0
     if predecessor is not None:
         deadline_at = predecessor.notice_deadline_at or draft.now
         noticed = predecessor.noticed_at is not None
@@ -213,7 +228,7 @@ def _doc(draft: Draft, job: Job, attempt: Attempt, offer: Offer, predecessor: At
         predecessor=attempt.predecessor,
         predecessor_wait_s=wait_s,
         runtime_left_s=_runtime_left(draft, job),
-        budget_left_s=affordable_s(draft, job, offer.price_usd_hour),
+        budget_left_s=budget_s,
         report_every_s=REPORT_FILE_S if is_file_store(job.store_url) else REPORT_BUCKET_S,
         gpu=offer.gpu,
         gpu_count=offer.gpu_count,

@@ -1,19 +1,30 @@
 """Rows and the dataclasses of the book: which column holds which field, both ways.
 
 Columns bear the names of fields. The exceptions: a `Pool` or a `Scope` is five columns, money is text, a
-spec and the data of an event are JSON.
+spec, the alternatives of an order and the data of an event are JSON.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from decimal import Decimal
 from functools import cache
 from typing import Any, get_args
 
-from spotlaunch.core.book import Attempt, Event, Job, JobState, Machine, MachineState, Outcome, Refusal, Wanted
+from spotlaunch.core.book import (
+    Alternative,
+    Attempt,
+    Event,
+    Job,
+    JobState,
+    Machine,
+    MachineState,
+    Outcome,
+    Refusal,
+    Wanted,
+)
 from spotlaunch.core.facts import Pool, Scope
 from spotlaunch.core.spec import Spec, spec_from_dict, spec_to_dict
 
@@ -87,7 +98,19 @@ def machine_of(row: Row) -> Machine:
     values["price_usd_hour"] = Decimal(values["price_usd_hour"])
     if values["on_demand_usd_hour"] is not None:
         values["on_demand_usd_hour"] = Decimal(values["on_demand_usd_hour"])
+    values["alternatives"] = tuple(_alternative(raw) for raw in json.loads(values["alternatives"] or "[]"))
     return Machine(**values)
+
+
+def _alternative(raw: Mapping[str, Any]) -> Alternative:
+    on_demand = raw["on_demand_usd_hour"]
+    return Alternative(
+        pool=Pool(**raw["pool"]),
+        gpu=raw["gpu"],
+        gpu_count=raw["gpu_count"],
+        price_usd_hour=Decimal(raw["price_usd_hour"]),
+        on_demand_usd_hour=None if on_demand is None else Decimal(on_demand),
+    )
 
 
 def refusal_of(row: Row) -> Refusal:
@@ -142,6 +165,10 @@ def _cells(name: str, value: Any) -> list[Any]:
     if value is None or type(value) in _PLAIN:
         return [value]
     match value:
+        case ():
+            return [""]
+        case (Alternative(), *_):
+            return [json.dumps([asdict(a) for a in value], separators=(",", ":"), default=str)]
         case Pool() | Scope():
             return [getattr(value, part) for part in _PLACE]
         case Spec():
@@ -151,4 +178,6 @@ def _cells(name: str, value: Any) -> list[Any]:
         case Mapping():
             # A story must never stop the loop: what JSON does not know is told as text.
             return [json.dumps(dict(value), default=str, separators=(",", ":"))]
+        case tuple():
+            return [json.dumps([asdict(item) for item in value], default=str, separators=(",", ":"))]
     return [value]

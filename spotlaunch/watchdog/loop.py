@@ -34,7 +34,8 @@ class Outside:
     """What a watchdog is given of the world, so that a simulation can give it another.
 
     ``mailbox`` opens a job's mailbox; ``secrets`` reads a job's secret values and ``forget_secrets`` removes
-    them; ``told`` is called with each event that was written; ``complain`` takes a line for the log.
+    them; ``told`` is called with each event that was written; ``complain`` takes a line for the log; ``ring`` wakes the clock. ``lookers`` run listings, mail and prices
+    side by side, ``callers`` make launches and ends: apart, so that slow launches do not make us blind.
     """
 
     providers: Mapping[str, Provider]
@@ -44,7 +45,8 @@ class Outside:
     told: Callable[[Event], None]
     complain: Callable[[str], None]
     ring: Callable[[], None]
-    workers: Executor
+    lookers: Executor
+    callers: Executor
 
 
 class Watchdog:
@@ -56,16 +58,16 @@ class Watchdog:
         self._lease = lease
         self._out = outside
         self._owner = owner
-        self._listings = Listings(outside.providers, now=clock.now, workers=outside.workers)
-        self._post = Post(outside.mailbox, now=clock.now, workers=outside.workers)
-        self._room = Room(outside.providers, now=clock.now, workers=outside.workers)
+        self._listings = Listings(outside.providers, now=clock.now, workers=outside.lookers)
+        self._post = Post(outside.mailbox, now=clock.now, workers=outside.lookers)
+        self._room = Room(outside.providers, now=clock.now, workers=outside.lookers)
         self._actor = Actor(
             outside.providers,
             mailbox=outside.mailbox,
             apply=self.write,
             secrets=outside.secrets,
             now=clock.now,
-            workers=outside.workers,
+            workers=outside.callers,
             done=outside.ring,
             complain=outside.complain,
         )
@@ -143,8 +145,7 @@ class Watchdog:
 
     def write(self, writes: Sequence[Write]) -> None:
         """Apply under the lease, then tell the story and forget what is no longer needed."""
-        if not writes:
-            return
+        # Also with nothing to write: calls follow, and only the holder of the lease may make them.
         self._store.apply(writes, token=self._lease.token)
         for w in writes:
             if isinstance(w, AddEvent):

@@ -22,7 +22,7 @@ from spotlaunch.watchdog.holder import is_dead, own_lease
 from spotlaunch.watchdog.loop import LEASE_S, Outside, Watchdog
 from spotlaunch.watchdog.wake import Bell
 
-# Calls side by side: launches of all clouds, listings, mail. They wait for the network, not for a core.
+# Threads each for looking and for calling. They wait for the network, not for a core.
 WORKERS = 16
 
 # A background watchdog goes home when there has been nothing to watch for so long.
@@ -73,7 +73,11 @@ def serve(home: Home, *, told: Callable[[Event], None], once: bool = False, idle
     store = open_store(home)
     bell = Bell(home.wake)
     try:
-        with ThreadPoolExecutor(WORKERS, thread_name_prefix="call") as workers, _lease(store) as lease:
+        with (
+            ThreadPoolExecutor(WORKERS, thread_name_prefix="look") as lookers,
+            ThreadPoolExecutor(WORKERS, thread_name_prefix="call") as callers,
+            _lease(store) as lease,
+        ):
             providers, missing = connect_all(home, owner=store.owner)
             for name, why in missing.items():
                 _complain(f"{name} is not used: {why.message}")
@@ -86,7 +90,8 @@ def serve(home: Home, *, told: Callable[[Event], None], once: bool = False, idle
                 told=told,
                 complain=_complain,
                 ring=bell.ring,
-                workers=workers,
+                lookers=lookers,
+                callers=callers,
             )
             watchdog = Watchdog(store, BellClock(bell), lease, outside, owner=store.owner)
             for sig in (signal.SIGTERM, signal.SIGINT):

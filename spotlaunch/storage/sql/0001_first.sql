@@ -97,6 +97,7 @@ CREATE TABLE machines (
     ended_at           REAL,
     outcome            TEXT,
     reason             TEXT NOT NULL,
+    alternatives       TEXT NOT NULL,
     spent_nano_usd     INTEGER,
     on_demand_nano_usd INTEGER,
     billed_us          INTEGER

@@ -1,0 +1,187 @@
+"""Submitting: what a job would get now (the preview), and putting it into the book."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+
+from spotlaunch.core import policy
+from spotlaunch.core.book import Asked, Event, Job
+from spotlaunch.core.facts import Offer
+from spotlaunch.core.names import JOB_NAME_MOST
+from spotlaunch.core.rank import Ranking, Terms, rank
+from spotlaunch.core.spec import Spec
+from spotlaunch.core.start import BOTH, is_file_store, launch_key, want_of
+from spotlaunch.core.wire import bundle_key, owner_key
+from spotlaunch.errors import AlreadyExists, SpotlaunchError, StoreUnavailable, UsageError
+from spotlaunch.home import Home
+from spotlaunch.market.room import Room
+from spotlaunch.ports import Blobs, Clock, Provider, Store
+from spotlaunch.storage.blobs import open_blobs
+from spotlaunch.storage.bundle import pack
+from spotlaunch.storage.mailbox import Mailbox
+from spotlaunch.storage.probe import prove_create_only
+
+# A person waits for this answer, so slow providers get longer than in the loop.
+ASK_DEADLINE_S = 20.0
+
+# `digits`, `digits-2`, ... up to this many of one name.
+SAME_NAME_MOST = 10_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preview:
+    """What a job would get if it began now. ``ranking`` allows both markets; ``first`` is what is tried first.
+
+    ``spot_first`` is whether on-demand candidates wait for patience to run out.
+    """
+
+    asked: Asked
+    ranking: Ranking
+    first: Offer | None
+    spot_first: bool
+
+
+def store_url(home: Home, spec: Spec) -> str:
+    """Where the job's checkpoints live: as its file says, else in this home."""
+    return spec.checkpoint.store.url or home.blobs.as_uri()
+
+
+def preview(home: Home, store: Store, spec: Spec, providers: Mapping[str, Provider], clock: Clock, owner: str) -> Preview:
+    """Ask the market and rank for ``spec``, as the watchdog would for its first attempt."""
+    job = Job(name=spec.name, spec=spec, submitted_at=clock.now(), store_url=store_url(home, spec))
+    with ThreadPoolExecutor(max(1, len(providers))) as workers:
+        asked = Room(providers, now=clock.now, workers=workers).ask(want_of(job), deadline_s=ASK_DEADLINE_S)
+    now = clock.now()
+    terms = Terms(
+        spec=spec,
+        job=spec.name,
+        now=now,
+        markets=BOTH,
+        market_why="",
+        refusals=tuple(store.refusals()),
+        traits={n: p.traits for n, p in providers.items()},
+        file_store=is_file_store(job.store_url),
+        max_age_s=policy.OFFER_MAX_AGE_S,
+    )
+    ranking = rank(asked.offers, terms, launch_key=launch_key(owner, spec.name, 1))
+    markets = policy.markets_now(job, now=now, spot_possible=ranking.possible("spot"))
+    first = next((o for o in ranking.candidates if o.pool.market in markets.allowed), None)
+    return Preview(asked=asked, ranking=ranking, first=first, spot_first=markets.changes_at is not None)
+
+
+def refuse_impossible(found: Preview) -> None:
+    """Raise `SpotlaunchError` when no offer fits the job file, now or later: it would wait for nothing."""
+    if found.ranking.possible("spot") or found.ranking.possible("on-demand"):
+        return
+    if found.asked.failures and not found.asked.offers:
+        why = "; ".join(f"{name}: {text}" for name, text in found.asked.failures.items())
+        raise SpotlaunchError(f"no provider could be asked for offers: {why}", hint="see `spotlaunch check`")
+    reasons: dict[str, str] = {}
+    for t in found.ranking.turned_down:
+        reasons.setdefault(t.filter, f"{t.offer.pool}: {t.reason}")
+    said = "".join(f"\n  {name}: {example}" for name, example in reasons.items())
+    raise SpotlaunchError(
+        f"none of {len(found.asked.offers)} offers fits the job file, and waiting would not change that{said}",
+        hint="loosen `resources`, `where` or `limits.price_usd_hour`",
+    )
+
+
+def longest_cost_usd(spec: Spec, offer: Offer) -> Decimal | None:
+    """The most that the job's own limits let it cost on ``offer``. None: nothing bounds it."""
+    bounds = []
+    if spec.limits.cost_usd is not None:
+        bounds.append(spec.limits.cost_usd)
+    if spec.limits.runtime_s is not None:
+        bounds.append(offer.price_usd_hour * Decimal(spec.limits.runtime_s) / 3600)
+    return min(bounds, default=None)
+
+
+def submit(
+    home: Home, store: Store, spec: Spec, *, secret_values: Mapping[str, str], clock: Clock, owner: str, exact_name: bool
+) -> Job:
+    """Upload the working directory, keep the secrets, and write the job down, in this order.
+
+    ``exact_name``: the user insists on the name; else a free one is made from it (``digits-2``). Whatever
+    fails, nothing is left behind: the job exists when it is in the book, which comes last.
+    """
+    ref = spec.checkpoint.store
+    url = store_url(home, spec)
+    blobs = open_blobs(url, endpoint=ref.endpoint, region=ref.region)
+    prove_create_only(blobs)
+    spec = replace(spec, name=_claim_name(store, blobs, spec.name, owner, exact=exact_name))
+    job = Job(
+        name=spec.name,
+        spec=spec,
+        submitted_at=clock.now(),
+        store_url=url,
+        store_endpoint=ref.endpoint,
+        store_region=ref.region,
+    )
+    try:
+        job = replace(job, bundle=_upload_bundle(blobs, job))
+        if secret_values:
+            keep_secrets(home, job.name, secret_values)
+        event = Event(job=job.name, at=job.submitted_at, kind="submitted", text=f"submitted: {one_line(spec.run)}")
+        store.add_job(job, event)
+    except BaseException:
+        # Also on Ctrl-C: a name without a job would stay taken for ever.
+        home.secrets(job.name).unlink(missing_ok=True)
+        blobs.delete([bundle_key(job.name, job.bundle)] * bool(job.bundle) + [owner_key(job.name)])
+        raise
+    return job
+
+
+def one_line(text: str, most: int = 70) -> str:
+    """The first line of ``text``, shortened."""
+    lines = text.strip().splitlines()
+    line = lines[0] if lines else ""
+    more = len(lines) > 1 or len(line) > most
+    return line[:most] + (" ..." if more else "")
+
+
+def _claim_name(store: Store, blobs: Blobs, name: str, owner: str, *, exact: bool) -> str:
+    """Take a name that neither this book nor anybody sharing the store has used."""
+    for n in range(1, SAME_NAME_MOST):
+        suffix = f"-{n}" if n > 1 else ""
+        candidate = name[: JOB_NAME_MOST - len(suffix)].rstrip("-") + suffix
+        if not store.jobs(names=[candidate]):
+            try:
+                Mailbox(blobs, candidate).claim_name(json.dumps({"owner": owner, "nonce": secrets.token_hex(8)}))
+            except AlreadyExists:
+                pass
+            else:
+                return candidate
+        if exact:
+            break
+    raise UsageError(f"there is a job called {name!r} already", hint="choose another with --name, or leave --name out")
+
+
+def _upload_bundle(blobs: Blobs, job: Job) -> str:
+    """Pack and upload the working directory. Returns the digest, or an empty text when there is none."""
+    if not job.spec.workdir:
+        return ""
+    with tempfile.TemporaryDirectory(prefix="spotlaunch-") as folder:
+        archive = Path(folder) / "bundle.tar.gz"
+        bundle = pack(Path(job.spec.workdir), archive, exclude=[job.spec.checkpoint.dir])
+        blobs.put_file(bundle_key(job.name, bundle.digest), archive)
+    return bundle.digest
+
+
+def keep_secrets(home: Home, job: str, values: Mapping[str, str]) -> None:
+    """Keep secret values for the watchdog, which may be started anew from a shell that lacks them (0600)."""
+    path = home.secrets(job)
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(fd, "w") as f:
+            json.dump(dict(values), f)
+    except OSError as e:
+        raise StoreUnavailable(f"cannot write {path}: {e.strerror or e}", hint="is the disk full or read-only?") from e
