@@ -8,6 +8,7 @@ folder it is unpacked into: checked here by hand, and by tarfile's own filter wh
 from __future__ import annotations
 
 import errno
+import gzip
 import hashlib
 import os
 import posixpath
@@ -42,14 +43,16 @@ def unpack(archive: Path, into: Path) -> int:
     try:
         into.mkdir(parents=True, exist_ok=True)
         root = os.path.realpath(into)
-        with tarfile.open(archive, "r:gz") as tar:
+        with gzip.open(archive) as raw, tarfile.open(fileobj=raw, mode="r:") as tar:
             for member in tar:
                 count += 1
                 if count > MAX_MEMBERS:
                     raise SpotlaunchError(f"the bundle holds more than {MAX_MEMBERS} files")
                 _check(member, root)
                 _extract(tar, member, root)
-    except (tarfile.TarError, EOFError, zlib.error) as e:
+            while raw.read(1 << 20):
+                pass  # to the end, where the checksum stands
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as e:
         hint = "submit the job again to upload it anew"
         raise SpotlaunchError(f"the bundle {archive.name} is damaged: {e}", hint=hint) from e
     except OSError as e:
