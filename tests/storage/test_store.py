@@ -14,6 +14,7 @@ from spotlaunch.core.book import (
     AddAttempt,
     AddEvent,
     AddMachine,
+    Alternative,
     Attempt,
     Job,
     JobState,
@@ -123,6 +124,12 @@ FULL_MACHINE = Machine(
     ended_at=6.5,
     outcome="lost",
     reason="gone from the listing",
+    alternatives=(
+        Alternative(
+            pool=POOL, gpu="A100", gpu_count=4, price_usd_hour=Decimal("1.50"), on_demand_usd_hour=Decimal("4")
+        ),
+        Alternative(pool=POOL, gpu="", gpu_count=0, price_usd_hour=Decimal("0.1"), on_demand_usd_hour=None),
+    ),
 )
 
 
