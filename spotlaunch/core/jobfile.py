@@ -197,10 +197,10 @@ def _overlaps(tree: Tree) -> list[Problem]:
     listed = secrets if isinstance(secrets, list) else [secrets]
     problems = []
     for at, secret in enumerate(listed):
-        if isinstance(env, dict) and isinstance(secret, Scalar) and secret.text in env:
+        if isinstance(env, dict) and isinstance(secret, Scalar) and secret.text.strip() in env:
             path: Path = ("secrets", at) if isinstance(secrets, list) else ("secrets",)
             line, column = tree.place(path)
-            where = tree.place(("env", secret.text), of_key=True)[0]
+            where = tree.place(("env", secret.text.strip()), of_key=True)[0]
             message = f"{quoted(secret.text)} is given under `env` as well, in line {where}"
             hint = "a secret's value comes from your environment, never from the file: take it out of `env`"
             problems.append(Problem(line=line, column=column, key=dotted(path), message=message, hint=hint))
