@@ -54,7 +54,9 @@ def store_url(home: Home, spec: Spec) -> str:
     return spec.checkpoint.store.url or home.blobs.as_uri()
 
 
-def preview(home: Home, store: Store, spec: Spec, providers: Mapping[str, Provider], clock: Clock, owner: str) -> Preview:
+def preview(
+    home: Home, store: Store, spec: Spec, providers: Mapping[str, Provider], clock: Clock, owner: str
+) -> Preview:
     """Ask the market and rank for ``spec``, as the watchdog would for its first attempt."""
     job = Job(name=spec.name, spec=spec, submitted_at=clock.now(), store_url=store_url(home, spec))
     with ThreadPoolExecutor(max(1, len(providers))) as workers:
@@ -105,7 +107,14 @@ def longest_cost_usd(spec: Spec, offer: Offer) -> Decimal | None:
 
 
 def submit(
-    home: Home, store: Store, spec: Spec, *, secret_values: Mapping[str, str], clock: Clock, owner: str, exact_name: bool
+    home: Home,
+    store: Store,
+    spec: Spec,
+    *,
+    secret_values: Mapping[str, str],
+    clock: Clock,
+    owner: str,
+    exact_name: bool,
 ) -> Job:
     """Upload the working directory, keep the secrets, and write the job down, in this order.
 

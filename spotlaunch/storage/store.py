@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import os
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -29,6 +30,7 @@ from spotlaunch.core.book import (
 )
 from spotlaunch.core.ledger import Bill, machine_bill
 from spotlaunch.errors import AlreadyExists, NoSuchJob, StaleWrite
+from spotlaunch.home import Home
 from spotlaunch.ports import Lease
 from spotlaunch.storage import lease as leases
 from spotlaunch.storage import rows
@@ -37,6 +39,12 @@ from spotlaunch.storage.queries import queries
 
 _NANO = Decimal("1e-9")
 _TAKEN = (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+
+
+def open_store(home: Home) -> SqliteStore:
+    """The book of this home, made if it is missing. Raises `StoreUnavailable` when it cannot be used."""
+    # The seed marks our machines in every cloud; it counts only when the book is first made.
+    return SqliteStore(home.prepare().database, owner_seed=os.urandom(16).hex())
 
 
 class SqliteStore:

@@ -140,5 +140,3 @@ class Actor:
             self._complain(f"a result came too late and was dropped: {e.message}")
             return False
         return True
-
-

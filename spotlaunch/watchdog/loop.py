@@ -34,8 +34,9 @@ class Outside:
     """What a watchdog is given of the world, so that a simulation can give it another.
 
     ``mailbox`` opens a job's mailbox; ``secrets`` reads a job's secret values and ``forget_secrets`` removes
-    them; ``told`` is called with each event that was written; ``complain`` takes a line for the log; ``ring`` wakes the clock. ``lookers`` run listings, mail and prices
-    side by side, ``callers`` make launches and ends: apart, so that slow launches do not make us blind.
+    them; ``told`` is called with each event that was written; ``complain`` takes a line for the log; ``ring``
+    wakes the clock. ``lookers`` run listings, mail and prices side by side, ``callers`` make launches and
+    ends: apart, so that slow launches do not make us blind.
     """
 
     providers: Mapping[str, Provider]
@@ -165,5 +166,3 @@ class Watchdog:
                 every_s = MAIL_FILE_S if is_file_store(job.store_url) else MAIL_BUCKET_S
                 wake_at = min(wake_at, self._clock.now() + every_s)
         return wake_at
-
-

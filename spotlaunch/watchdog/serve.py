@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import signal
 import sys
 import time
@@ -16,7 +15,7 @@ from spotlaunch.home import Home
 from spotlaunch.ports import Blobs, Lease, Store
 from spotlaunch.storage.blobs import open_blobs
 from spotlaunch.storage.mailbox import Mailbox
-from spotlaunch.storage.store import SqliteStore
+from spotlaunch.storage.store import open_store
 from spotlaunch.watchdog.clouds import connect_all
 from spotlaunch.watchdog.holder import is_dead, own_lease
 from spotlaunch.watchdog.loop import LEASE_S, Outside, Watchdog
@@ -33,10 +32,10 @@ ONCE_LOOKS = 5
 ONCE_WAIT_S = 120.0
 
 
-class BellClock:
-    """The time of this computer; a sleep ends early when the bell rings."""
+class SystemClock:
+    """The time of this computer. With a bell, a sleep ends early when it rings."""
 
-    def __init__(self, bell: Bell) -> None:
+    def __init__(self, bell: Bell | None = None) -> None:
         self._bell = bell
 
     def now(self) -> float:
@@ -44,7 +43,11 @@ class BellClock:
 
     def sleep_until(self, at: float) -> None:
         # Capped, so that a clock that was set back cannot stretch a nap into hours.
-        self._bell.wait(min(60.0, max(0.0, at - time.time())))
+        nap_s = min(60.0, max(0.0, at - time.time()))
+        if self._bell is not None:
+            self._bell.wait(nap_s)
+        else:
+            time.sleep(nap_s)
 
 
 class Mailboxes:
@@ -58,11 +61,6 @@ class Mailboxes:
         if key not in self._stores:
             self._stores[key] = open_blobs(job.store_url, endpoint=job.store_endpoint, region=job.store_region)
         return Mailbox(self._stores[key], job.name)
-
-
-def open_store(home: Home) -> SqliteStore:
-    """This home's book. Its owner mark is drawn from chance once, when the book is first made."""
-    return SqliteStore(home.prepare().database, owner_seed=secrets.token_hex(16))
 
 
 def serve(home: Home, *, told: Callable[[Event], None], once: bool = False, idle_exit_s: float | None = None) -> None:
@@ -93,7 +91,7 @@ def serve(home: Home, *, told: Callable[[Event], None], once: bool = False, idle
                 lookers=lookers,
                 callers=callers,
             )
-            watchdog = Watchdog(store, BellClock(bell), lease, outside, owner=store.owner)
+            watchdog = Watchdog(store, SystemClock(bell), lease, outside, owner=store.owner)
             for sig in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(sig, lambda *_: watchdog.stop())
             if once:

@@ -1,0 +1,101 @@
+"""The plan that `submit` shows: ranked offers, what was turned down and why, what it may cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from spotlaunch.cli import render
+from spotlaunch.core.facts import Offer
+from spotlaunch.core.rank import TurnedDown
+from spotlaunch.core.spec import Spec
+from spotlaunch.submission import Preview, longest_cost_usd
+
+# A market has thousands of offers; a person looks at the first few.
+OFFERS_SHOWN = 8
+TURNED_DOWN_SHOWN = 6
+
+
+def show_plan(spec: Spec, found: Preview, missing: Mapping[str, str]) -> None:
+    """Print the plan for a person, on stderr: stdout is for the job's name."""
+    say = render.say
+    candidates = found.ranking.candidates
+    if candidates:
+        say(f"{spec.name}: {len(candidates)} offers fit, best first")
+        head = render.columns("pool", "gpu", ">$/h", ">on-demand $/h", "available", "")
+        rows = [_row(o, found) for o in candidates[:OFFERS_SHOWN]]
+        say(render.plain_table(head, rows, indent="  "))
+        if len(candidates) > OFFERS_SHOWN:
+            say(f"  and {len(candidates) - OFFERS_SHOWN} more")
+    turned_down = found.ranking.turned_down
+    if turned_down:
+        counts = Counter(t.filter for t in turned_down)
+        say("turned down: " + ", ".join(f"{n} by {name}" for name, n in counts.most_common()))
+        for t in _one_of_each(turned_down)[:TURNED_DOWN_SHOWN]:
+            say(f"  {t.offer.pool}: {t.reason}")
+    for name, why in {**found.asked.failures, **missing}.items():
+        say(f"no offers from {name}: {why}")
+    if found.first is not None:
+        say(_cost(spec, found, found.first))
+
+
+def _row(offer: Offer, found: Preview) -> list[str]:
+    note = "first" if offer is found.first else ""
+    if offer.pool.market == "on-demand" and found.spot_first:
+        note = "when spot is dry"
+    on_demand = "-" if offer.on_demand_usd_hour is None else str(offer.on_demand_usd_hour)
+    gpu = f"{offer.gpu}:{offer.gpu_count}" if offer.gpu else "-"
+    return [str(offer.pool), gpu, str(offer.price_usd_hour), on_demand, offer.available, note]
+
+
+def _one_of_each(turned_down: tuple[TurnedDown, ...]) -> list[TurnedDown]:
+    firsts: dict[str, TurnedDown] = {}
+    for t in turned_down:
+        firsts.setdefault(t.filter, t)
+    return list(firsts.values())
+
+
+def _cost(spec: Spec, found: Preview, first: Offer) -> str:
+    """What an hour and a day cost on the first offer, against on-demand, and what bounds the whole."""
+    text = f"expected: ${first.price_usd_hour}/h, ${render.usd(first.price_usd_hour * 24)} a day"
+    if first.on_demand_usd_hour is not None and first.pool.market == "spot":
+        saved = 100 - 100 * first.price_usd_hour / first.on_demand_usd_hour
+        text += f", {saved:.0f}% less than on-demand"
+    most = longest_cost_usd(spec, first)
+    if most is not None:
+        return f"{text}; at most about ${render.usd(most)} by its limits"
+    return f"{text}; nothing bounds the total (limits.cost_usd would)"
+
+
+def plan_json(spec: Spec, found: Preview, missing: Mapping[str, str]) -> dict[str, Any]:
+    """The plan with stable keys."""
+    most = None if found.first is None else longest_cost_usd(spec, found.first)
+    return {
+        "name": spec.name,
+        "first": None if found.first is None else str(found.first.pool),
+        "most_usd": most,
+        "offers": [_offer_json(o) for o in found.ranking.candidates],
+        "turned_down": [
+            {**_offer_json(t.offer), "filter": t.filter, "reason": t.reason} for t in found.ranking.turned_down
+        ],
+        "failures": {**found.asked.failures, **missing},
+    }
+
+
+def _offer_json(offer: Offer) -> dict[str, Any]:
+    return {
+        "pool": str(offer.pool),
+        "provider": offer.pool.provider,
+        "region": offer.pool.region,
+        "zone": offer.pool.zone,
+        "instance_type": offer.pool.instance_type,
+        "market": offer.pool.market,
+        "gpu": offer.gpu,
+        "gpu_count": offer.gpu_count,
+        "price_usd_hour": offer.price_usd_hour,
+        "on_demand_usd_hour": offer.on_demand_usd_hour,
+        "available": offer.available,
+        "why": offer.why,
+        "seen_at": offer.seen_at,
+    }

@@ -1,0 +1,86 @@
+"""`spotlaunch submit FILE`: check the file, show the plan, write the job down, wake the watchdog."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from spotlaunch.cli import follow as follower
+from spotlaunch.cli import render
+from spotlaunch.cli.book import open_book
+from spotlaunch.cli.plan import plan_json, show_plan
+from spotlaunch.core.jobfile import Overrides
+from spotlaunch.core.spec import Spec
+from spotlaunch.errors import UsageError
+from spotlaunch.home import Home
+from spotlaunch.registry import provider_names
+from spotlaunch.storage.jobfile import load_job
+from spotlaunch.storage.store import SqliteStore
+from spotlaunch.submission import Preview, preview, refuse_impossible, submit
+from spotlaunch.watchdog.background import ensure_awake
+from spotlaunch.watchdog.clouds import connect_all
+from spotlaunch.watchdog.serve import SystemClock
+
+
+def run(file: Path, *, follow: bool, dry_run: bool, yes: bool, env: list[str], name: str, as_json: bool) -> int:
+    """Submit the job of ``file``. Returns the exit code: 0, or with ``follow`` the job's own.
+
+    Raises `BadFile` and `UsageError` before anything is written; `SpotlaunchError` when no offer can ever
+    fit, or a store cannot be used.
+    """
+    overrides: Overrides = {"env": _pairs(env)}
+    if name:
+        overrides["name"] = name
+    spec = load_job(file, names=provider_names(), env=os.environ, overrides=overrides)
+    home = Home.find()
+    with open_book(home) as store:
+        found, missing = _look(home, store, spec)
+        if not as_json:
+            show_plan(spec, found, missing)
+        refuse_impossible(found)
+        if dry_run:
+            if as_json:
+                render.as_json({"job": None, "plan": plan_json(spec, found, missing)})
+            return 0
+        if not yes and not as_json and sys.stdin.isatty() and not _agreed():
+            render.say("nothing was submitted")
+            return 1
+        values = {n: os.environ[n] for n in spec.secrets}
+        clock = SystemClock()
+        job = submit(home, store, spec, secret_values=values, clock=clock, owner=store.owner, exact_name=bool(name))
+        ensure_awake(home, store)
+        if as_json:
+            render.as_json({"job": job.name, "plan": plan_json(spec, found, missing)}, line=follow)
+        elif not follow:
+            print(job.name, flush=True)
+            render.say(f"see: spotlaunch status {job.name}, spotlaunch logs --follow {job.name}")
+        return follower.run(home, store, job.name, as_json=as_json) if follow else 0
+
+
+def _look(home: Home, store: SqliteStore, spec: Spec) -> tuple[Preview, Mapping[str, str]]:
+    """Ask the providers that the job may use; say which of those it names are not usable."""
+    names = spec.where.providers or tuple(provider_names())
+    providers, errors = connect_all(home, owner=store.owner, names=names)
+    missing = {n: e.message + (f" (hint: {e.hint})" if e.hint else "") for n, e in errors.items()}
+    return preview(home, store, spec, providers, SystemClock(), store.owner), missing
+
+
+def _pairs(texts: list[str]) -> dict[str, str]:
+    """``K=V`` texts as a mapping. Raises `UsageError`."""
+    pairs: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise UsageError(f"--env {text}: there is no =", hint="write --env NAME=VALUE")
+        pairs[key] = value
+    return pairs
+
+
+def _agreed() -> bool:
+    sys.stderr.write("submit this job? [Y/n] ")
+    sys.stderr.flush()
+    answer: Any = sys.stdin.readline()
+    return bool(answer) and answer.strip().lower() in ("", "y", "yes")
