@@ -9,7 +9,7 @@ No newer syntax than Python 3.10: this file also runs on the rented machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -62,9 +62,11 @@ class Saver:
         self._pending: tuple[str, Manifest] | None = None
         self._kept: list[tuple[str, Manifest]] | None = None
 
-    def save(self, snapshot: Snapshot, step: int, now: Callable[[], float]) -> Entry:
+    def save(self, snapshot: Snapshot, step: int, now: Callable[[], float], *, carry: Collection[str] = ()) -> Entry:
         """Upload a snapshot and commit it as ``step``; returns the new head.
 
+        ``carry`` names entries of the checkpoint folder that are not in the snapshot because they are being
+        written: they stay as they were in the checkpoint before.
         Safe to repeat with the same or another snapshot. Raises `Changed` when a file changed meanwhile,
         `Superseded` when another attempt has claimed, and `BlobsUnavailable`.
         """
@@ -73,6 +75,7 @@ class Saver:
         held = self._held()
         files = self._uploaded(snapshot, folder, held)
         snapshot.check()
+        files += [f for f in self._base_files() if f.path.partition("/")[0] in carry]
         self._verify(folder, [f for f in files if f.object.startswith(folder + "/")])
         key, manifest = f"{folder}/{manifests.NAME}", Manifest(epoch=self.head.epoch, step=step, at=now(), files=files)
         self._blobs.put(key, wire.encode(manifest))
@@ -128,8 +131,10 @@ class Saver:
 
     def _held(self) -> dict[tuple[int, str], str]:
         """Objects of the last checkpoint by their content (size, digest)."""
-        files = self._base.files if self._base is not None else []
-        return {(f.size, f.sha256): f.object for f in files if not f.link}
+        return {(f.size, f.sha256): f.object for f in self._base_files() if not f.link}
+
+    def _base_files(self) -> list[ManifestFile]:
+        return self._base.files if self._base is not None else []
 
     def _uploaded(self, snapshot: Snapshot, folder: str, held: dict[tuple[int, str], str]) -> list[ManifestFile]:
         def upload(file: HeldFile) -> ManifestFile:

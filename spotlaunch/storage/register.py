@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 TURNS = 1000
 
 
+class Twin(Superseded):
+    """Another agent of the very same attempt has claimed: the order was started twice."""
+
+
 class Register:
     """The register of one job. Every method raises `BlobsUnavailable` when the store cannot be used."""
 
@@ -131,5 +135,5 @@ class Register:
 
 def _superseded(found: Entry, epoch: int) -> Superseded:
     if found.epoch == epoch:
-        return Superseded(f"another agent of attempt {epoch} has claimed the job")
+        return Twin(f"another agent of attempt {epoch} has claimed the job")
     return Superseded(f"attempt {found.epoch} has claimed the job; this is attempt {epoch}")

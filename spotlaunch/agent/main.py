@@ -1,0 +1,37 @@
+"""Where the agent starts and ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from spotlaunch.agent.agent import Agent
+from spotlaunch.agent.program import adopt_orphans
+from spotlaunch.agent.settings import read_settings
+from spotlaunch.errors import SpotlaunchError
+from spotlaunch.storage.blobs import open_blobs
+
+
+def main() -> None:
+    """Live one attempt. The exit code is 0 however it went: what happened is in the report."""
+    umask = os.umask(0o077)
+    code = 1
+    try:
+        settings = read_settings()
+        blobs = open_blobs(settings.store_url, endpoint=settings.store_endpoint, region=settings.store_region)
+        adopt_orphans()
+        agent = Agent(settings, blobs, secrets=os.environ.get, umask=umask)
+        _say(f"attempt {settings.attempt} of {settings.job} begins")
+        _say(f"attempt {settings.attempt} of {settings.job} has left: {agent.live()}")
+        code = 0
+    except SpotlaunchError as e:
+        _say(f"error: {e.message}" + (f"\nhint: {e.hint}" if e.hint else ""))
+    finally:
+        sys.stderr.flush()
+    # At once: threads that wait for a store which does not answer must not keep a machine up.
+    os._exit(code)
+
+
+def _say(text: str) -> None:
+    """For whoever looks at the machine's console."""
+    sys.stderr.write(f"spotlaunch agent: {text}\n")

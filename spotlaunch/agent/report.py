@@ -1,0 +1,76 @@
+"""What the agent says of itself: one status, changed from several threads, sent by the mail."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from spotlaunch.core.wire import Entry, Status
+
+MOST_NOTES = 500
+MOST_ERROR_LETTERS = 2000
+
+
+class Report:
+    """The status to be sent next. ``changed`` is called when something happened that should be told at once."""
+
+    def __init__(self, attempt: int, *, now: Callable[[], float] = time.time) -> None:
+        self.changed: Callable[[], None] = lambda: None
+        self._now = now
+        self._lock = threading.Lock()
+        self._status = Status(attempt=attempt, at=now(), phase="starting", started_at=now())
+
+    def go_on_from(self, before: Status) -> None:
+        """This machine was started again in the middle of the attempt: what was told stays told."""
+        with self._lock:
+            self._status = replace(
+                self._status,
+                started_at=before.started_at,
+                step=before.step,
+                committed_at=before.committed_at,
+                commits=before.commits,
+                notes=list(before.notes),
+            )
+
+    def set(self, **changes: Any) -> None:
+        """Change fields of the status."""
+        if "error" in changes:
+            changes["error"] = str(changes["error"])[:MOST_ERROR_LETTERS]
+        with self._lock:
+            self._status = replace(self._status, **changes)
+        self.changed()
+
+    def note(self, kind: str, text: str, **data: Any) -> None:
+        """Add a sentence to the story."""
+        with self._lock:
+            if len(self._status.notes) >= MOST_NOTES:
+                return
+            notes = [*self._status.notes, {"at": self._now(), "kind": kind, "text": text, **data}]
+            self._status = replace(self._status, notes=notes)
+        self.changed()
+
+    def progress(self, said: Mapping[str, Any]) -> None:
+        """What the program said last; told with the next report."""
+        with self._lock:
+            self._status = replace(self._status, progress=dict(said))
+
+    def committed(self, entry: Entry) -> None:
+        """A checkpoint is in the store."""
+        with self._lock:
+            commits = self._status.commits + 1
+            self._status = replace(self._status, step=entry.step, committed_at=self._now(), commits=commits)
+        self.changed()
+
+    def logged(self, chunks: int) -> None:
+        """So many chunks of output are in the store."""
+        with self._lock:
+            self._status = replace(self._status, log_chunks=chunks)
+
+    @property
+    def status(self) -> Status:
+        """As it is now."""
+        with self._lock:
+            return replace(self._status, at=self._now())
