@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from spotlaunch.core import policy
 from spotlaunch.core.book import Asked, Event, Job
@@ -135,7 +137,7 @@ def submit(
         store_region=ref.region,
     )
     try:
-        job = replace(job, bundle=_upload_bundle(blobs, job))
+        job = replace(job, bundle=_upload_bundle(home, blobs, job))
         if secret_values:
             keep_secrets(home, job.name, secret_values)
         event = Event(job=job.name, at=job.submitted_at, kind="submitted", text=f"submitted: {one_line(spec.run)}")
@@ -173,13 +175,17 @@ def _claim_name(store: Store, blobs: Blobs, name: str, owner: str, *, exact: boo
     raise UsageError(f"there is a job called {name!r} already", hint="choose another with --name, or leave --name out")
 
 
-def _upload_bundle(blobs: Blobs, job: Job) -> str:
+def _upload_bundle(home: Home, blobs: Blobs, job: Job) -> str:
     """Pack and upload the working directory. Returns the digest, or an empty text when there is none."""
     if not job.spec.workdir:
         return ""
+    # Home and store may lie inside the working directory: the book, kept secrets and checkpoints stay here.
+    exclude = [job.spec.checkpoint.dir, str(home.path)]
+    if is_file_store(job.store_url):
+        exclude.append(url2pathname(urlsplit(job.store_url).path))
     with tempfile.TemporaryDirectory(prefix="spotlaunch-") as folder:
         archive = Path(folder) / "bundle.tar.gz"
-        bundle = pack(Path(job.spec.workdir), archive, exclude=[job.spec.checkpoint.dir])
+        bundle = pack(Path(job.spec.workdir), archive, exclude=exclude)
         blobs.put_file(bundle_key(job.name, bundle.digest), archive)
     return bundle.digest
 
