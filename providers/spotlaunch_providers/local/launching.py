@@ -145,8 +145,13 @@ class Launching:
         return draw(self.market.seed, pool.name, what, number)
 
     def tag(self) -> str:
-        """Ten characters that stand for owner and launch key in a machine's name, so that it is found by them."""
-        return hashlib.sha256(f"{self.owner}\0{self.order.launch_key}".encode()).hexdigest()[:10]
+        """Ten characters of a machine's name that stand for its owner and launch key, to find it by them.
+
+        And for this cloud's folder: names are what processes are found and killed by, so two clouds on one
+        computer must never give the same.
+        """
+        whose = f"{self.folder.absolute()}\0{self.owner}\0{self.order.launch_key}"
+        return hashlib.sha256(whose.encode()).hexdigest()[:10]
 
     def offer_of(self, record: Mapping[str, Any]) -> Offer:
         """The alternative that a machine came from; where it is none of them, what its record tells."""

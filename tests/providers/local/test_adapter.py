@@ -208,6 +208,18 @@ def test_two_owners_may_use_the_same_key(connect: Connect, order: MakeOrder, hos
     assert provider.launch(order(provider)).instance_id != stranger.launch(order(stranger)).instance_id
 
 
+def test_two_clouds_on_one_computer_never_name_their_machines_alike(
+    tmp_path: Path, hosts: Hosts, order: MakeOrder
+) -> None:
+    clouds = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "market.yaml").write_text("pools: [{name: a, price_usd_hour: 1}]")
+        clouds.append(LocalProvider(owner="me", folder=tmp_path / name))
+    names = {c.launch(order(c)).instance_id for c in clouds}
+    assert len(names) == 2  # one of them would be killed in place of the other
+
+
 def test_a_host_that_cannot_be_started_leaves_nothing(
     connect: Connect, order: MakeOrder, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -436,7 +448,7 @@ def test_old_bills_are_forgotten(folder: Path, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.e2e
 def test_when_a_trace_falls_the_newest_machines_are_preempted(connect: Connect, order: MakeOrder, folder: Path) -> None:
-    provider = connect("availability: {gap: 0.5s, data: [3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]}")
+    provider = connect("availability: {gap: 1s, data: [3, 1], wrap: false}")
     wanted = order(provider)
     names = [provider.launch(replace(wanted, launch_key=f"sl-me-job-{n}-0")).instance_id for n in range(3)]
     eventually(lambda: len(machines.bills(folder)) == 2)
