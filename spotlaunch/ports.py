@@ -162,7 +162,8 @@ class Store(Protocol):
     # the loop
 
     def read_book(self) -> Book:
-        """Jobs not over; machines not ended, with their jobs and attempts; live attempts; all refusals."""
+        """Jobs not over; machines not ended, with their jobs and attempts; live attempts with their machines;
+        all refusals."""
         ...
 
     def apply(self, writes: Sequence[Write], *, token: str | None = None) -> None:

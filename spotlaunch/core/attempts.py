@@ -226,10 +226,8 @@ def _without_farewell(draft: Draft, attempt: Attempt) -> None:
 def _conclude_gone(draft: Draft, attempt: Attempt, machine: Machine | None) -> None:
     """The machine is gone and its agent did not say farewell."""
     job = draft.job(attempt.job)
-    if machine is None:
-        conclude(draft, attempt, "refused", "it never had a machine")
-    elif machine.outcome == "refused":
-        conclude(draft, attempt, "refused", machine.reason)
+    if machine is None or machine.outcome == "refused":
+        conclude(draft, attempt, "refused", machine.reason if machine is not None else "it never had a machine")
     elif attempt.leave_asked_at is not None:
         conclude(draft, attempt, "cancelled" if job.wanted != "run" else "replaced", attempt.leave_reason)
     elif attempt.noticed_at is not None:

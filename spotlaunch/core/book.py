@@ -269,7 +269,7 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Book:
-    """All that is not over: live jobs, every machine not ended, attempts of both, refusals still known.
+    """All that is not over: live jobs, machines not ended or of live attempts, attempts of both, refusals.
 
     ``spent_usd`` and ``ran_s`` hold, per job, what its *ended* machines cost and how long they were up.
     """

@@ -57,6 +57,8 @@ class Draft:
         for a in book.attempts:
             self._attempts[a.job][a.number] = a
         self._machines = {m.launch_key: m for m in book.machines}
+        # These are in the book's sums already.
+        self._billed = {m.launch_key for m in book.machines if m.state == "ended"}
         self._of_job: dict[str, list[str]] = defaultdict(list)
         for m in book.machines:
             self._of_job[m.job].append(m.launch_key)
@@ -113,12 +115,15 @@ class Draft:
     def spent_usd(self, job: str) -> Decimal:
         """What the job has cost up to now, machines still up included."""
         return self.world.book.spent_usd.get(job, Decimal(0)) + sum(
-            (machine_cost_usd(m, self.now) for m in self.machines(job)), Decimal(0)
+            (machine_cost_usd(m, self.now) for m in self._unbilled(job)), Decimal(0)
         )
 
     def ran_s(self, job: str) -> float:
         """For how long machines have been up for the job."""
-        return self.world.book.ran_s.get(job, 0.0) + sum(machine_seconds(m, self.now) for m in self.machines(job))
+        return self.world.book.ran_s.get(job, 0.0) + sum(machine_seconds(m, self.now) for m in self._unbilled(job))
+
+    def _unbilled(self, job: str) -> list[Machine]:
+        return [m for m in self.machines(job) if m.launch_key not in self._billed]
 
     # -- changing ----------------------------------------------------------------------------------------
 

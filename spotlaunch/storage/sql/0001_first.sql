@@ -104,6 +104,7 @@ CREATE TABLE machines (
 );
 
 CREATE INDEX machines_not_ended ON machines (job, attempt) WHERE state <> 'ended';
+CREATE INDEX machines_of_attempt ON machines (job, attempt);
 CREATE INDEX machines_bill ON machines (job, spent_nano_usd, on_demand_nano_usd, billed_us) WHERE state = 'ended';
 
 CREATE TABLE refusals (

@@ -23,8 +23,14 @@ WHERE (job, number) IN (
 ORDER BY job, number
 
 -- name: live_machines
--- Machines that are not ended, in order of intent.
-SELECT {machine} FROM machines WHERE state <> 'ended' ORDER BY rowid
+-- Machines that are not ended, and those of live attempts (a machine may be seen gone before its attempt's
+-- farewell can be read), in order of intent.
+SELECT {machine} FROM machines WHERE rowid IN (
+    SELECT rowid FROM machines WHERE state <> 'ended'
+    UNION SELECT m.rowid FROM attempts a JOIN machines m ON m.job = a.job AND m.attempt = a.number
+          WHERE a.outcome IS NULL
+)
+ORDER BY rowid
 
 -- name: live_bills
 -- Per live job: what its ended machines cost, would have cost on demand (billionths of a dollar), and
