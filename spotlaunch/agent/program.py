@@ -17,6 +17,10 @@ from spotlaunch.agent.logs import Spool
 _SET_CHILD_SUBREAPER = 36
 PIPE_BYTES = 65536
 
+# A shell that is asked to end dies at once, and nobody learns how the program it started took it. With this it
+# waits for the command in the foreground, starts no other, and ends with that one's exit code.
+PATIENT_SHELL = "trap 'exit $?' TERM; "
+
 
 def adopt_orphans() -> None:
     """Become the parent of what our children leave behind, so that it can be found and ended (Linux)."""
@@ -35,7 +39,7 @@ class Program:
 
     def __init__(self, command: str, *, cwd: Path, env: Mapping[str, str], spool: Spool, umask: int) -> None:
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", command],
+            ["/bin/sh", "-c", PATIENT_SHELL + command],
             cwd=cwd,
             env=dict(env),
             stdin=subprocess.DEVNULL,

@@ -16,7 +16,7 @@ from spotlaunch.agent.renames import Renames
 from spotlaunch.storage.manifests import number_in
 from spotlaunch.storage.snapshot import FileState, scan
 
-_TEMPORARY = re.compile(r"^\.|^tmp[-_.]|[-_.](tmp|temp|part|partial|incomplete)([-_.].*)?$|~$", re.IGNORECASE)
+_TEMPORARY = re.compile(r"^\.|~$|(^|[-_.])tmp([-_.].*)?$|\.(temp|part|partial|incomplete|swp)$", re.IGNORECASE)
 # PyTorch's distributed checkpoints keep their index in a file of this name.
 _NOT_TEMPORARY = frozenset({".metadata"})
 
