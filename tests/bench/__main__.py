@@ -1,0 +1,51 @@
+"""`python -m tests.bench` measures, on this computer: commands, looks, worlds. Prints; asserts nothing."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from tests.bench import commands, looks
+from tests.sim.world import run_world
+
+LOOK_PROMISED_S = 1.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--turns", type=int, default=15, help="how often each command is run")
+    parser.add_argument("--jobs", type=int, default=1000, help="how many jobs `status` shows")
+    parser.add_argument("--live", type=int, default=500, help="how many live jobs a look sees")
+    parser.add_argument("--worlds", type=int, default=4, help="how many worlds are simulated")
+    args = parser.parse_args()
+    show_commands(args.turns, args.jobs)
+    show_looks(args.live)
+    show_worlds(args.worlds)
+
+
+def show_commands(turns: int, jobs: int) -> None:
+    found = commands.medians_ms(turns=turns, jobs=jobs)
+    print(f"{'command':<28}{'median ms':>11}{'times pass':>12}{'promised ms':>13}   ({turns} turns, {jobs} jobs)")
+    for name, ms in found.items():
+        promised = commands.PROMISED_MS.get(name)
+        limit = "" if promised is None else f"{promised:.0f}"
+        late = "  TOO SLOW" if promised is not None and ms > promised else ""
+        print(f"{name:<28}{ms:>11.0f}{ms / found[commands.NOTHING]:>12.1f}{limit:>13}{late}")
+
+
+def show_looks(live: int) -> None:
+    seconds = looks.look_cpu_s(live)
+    late = "  TOO SLOW" if seconds > LOOK_PROMISED_S else ""
+    print(f"\none look of the watchdog with {live} live jobs: {seconds * 1000:.0f} ms of CPU (promised: 1000){late}")
+    print(f"reading the book of {live} live jobs: {looks.read_book_s(live) * 1000:.0f} ms of CPU")
+
+
+def show_worlds(count: int) -> None:
+    began = time.perf_counter()
+    broken = [seed for seed in range(count) if run_world(seed).broken]
+    took_s = time.perf_counter() - began
+    print(f"simulated worlds: {count / took_s:.2f} a second on one core" + (f"; BROKEN: {broken}" if broken else ""))
+
+
+if __name__ == "__main__":
+    main()
