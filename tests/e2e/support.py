@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -209,18 +210,8 @@ class Rehearsal:
                 process.kill()
             process.wait()
         for pid in self.awake():
-            with psutil_gone():
-                psutil.Process(pid).kill()
+            kill_9(pid)
         end_everything(self.home.provider("local"))
-
-
-@contextmanager
-def psutil_gone() -> Iterator[None]:
-    """What is meant for a process that may have ended meanwhile."""
-    try:
-        yield
-    except (psutil.NoSuchProcess, ProcessLookupError):
-        pass
 
 
 def _is_watchdog(process: psutil.Process, home: Home) -> bool:
@@ -261,7 +252,7 @@ def one_at_a_time(entries: list[Entry]) -> None:
     """No two attempts committed at once: neither epoch nor step ever goes back, and no epoch has two agents."""
     assert [e.number for e in entries] == list(range(1, len(entries) + 1))
     agents: dict[int, str] = {}
-    for before, after in zip(entries, entries[1:], strict=False):
+    for before, after in pairwise(entries):
         assert after.epoch >= before.epoch, (before, after)
         assert after.step >= before.step, (before, after)
     for e in entries:

@@ -24,10 +24,11 @@ def processes_under(folder: Path) -> list[str]:
     for process in psutil.process_iter():
         try:
             words = process.cmdline()
-            notice = process.environ().get("SPOTLAUNCH_NOTICE_FILE", "")
+            disk = process.environ().get("HOME", "")  # a program keeps it, and so does whatever it starts
             if process.status() == psutil.STATUS_ZOMBIE:
                 continue
-            if str(folder) in notice or any(str(folder) in w for w in words if "local.host" in " ".join(words)):
+            is_host = "local.host" in " ".join(words) and any(str(folder) in w for w in words)
+            if is_host or str(folder / "machines") in disk:
                 found.append(f"{process.pid}: {' '.join(words)[:200]}")
         except psutil.Error:
             continue
