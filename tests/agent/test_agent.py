@@ -42,7 +42,7 @@ def break_newest(machine: Machine) -> int:
     return newest.step
 
 
-# -- to the end ----------------------------------------------------------------------------------------------
+# -- to the end ------------------------------------------------------------------------------------
 
 
 def test_a_job_runs_to_its_end(tmp_path: Path, store_url: str) -> None:
@@ -145,7 +145,7 @@ def test_the_last_checkpoint_and_the_last_words_are_waited_for(tmp_path: Path, s
         assert steps(m) == [(7, True)]
 
 
-# -- machines that are taken -----------------------------------------------------------------------------------
+# -- machines that are taken -----------------------------------------------------------------------
 
 
 def test_a_machine_that_dies_is_replaced_by_one_that_resumes(tmp_path: Path, store_url: str) -> None:
@@ -165,7 +165,7 @@ def test_a_machine_that_dies_is_replaced_by_one_that_resumes(tmp_path: Path, sto
 
 def test_a_notice_is_told_at_once_and_ends_with_a_last_commit(tmp_path: Path, store_url: str) -> None:
     with Machine(tmp_path, store_url, order(env=LONG, report_every_s=5.0, checkpoint_every_s=1000.0)) as m:
-        soon(lambda: m.status is not None and m.head().step > 0, "the first commit")
+        soon(lambda: (head := Register(m.blobs, JOB).head()) is not None and head.step > 0, "the first commit")
         first = m.head().step
         time.sleep(0.3)
         noticed = time.time()
@@ -243,7 +243,7 @@ def test_a_notice_during_the_restore_or_the_setup_is_heard_too(tmp_path: Path, s
         assert m.left().left_why == "notice"
 
 
-# -- being asked, and limits ----------------------------------------------------------------------------------
+# -- being asked, and limits -----------------------------------------------------------------------
 
 
 def test_asked_to_leave_it_leaves_with_a_last_commit(tmp_path: Path, store_url: str) -> None:
@@ -266,7 +266,7 @@ def test_limits_hold_with_nobody_watching(limit: str, tmp_path: Path, store_url:
         assert m.head().step == status.step > 0
 
 
-# -- successors and ghosts ---------------------------------------------------------------------------------------
+# -- successors and ghosts -------------------------------------------------------------------------
 
 
 def test_a_ghost_ends_its_program_and_commits_nothing(tmp_path: Path, store_url: str) -> None:
@@ -332,7 +332,7 @@ def test_a_container_started_again_goes_on_as_itself(tmp_path: Path, store_url: 
         assert m.left().left_why == "asked", "what has left has left"
 
 
-# -- checkpoints --------------------------------------------------------------------------------------------------
+# -- checkpoints -----------------------------------------------------------------------------------
 
 
 def test_a_damaged_newest_checkpoint_falls_back_and_says_so(tmp_path: Path, store_url: str) -> None:
@@ -420,7 +420,7 @@ def test_a_checkpoint_folder_that_is_the_working_directory_is_refused(tmp_path: 
         assert "folder of its own" in status.error
 
 
-# -- a store that is away ---------------------------------------------------------------------------------------
+# -- a store that is away --------------------------------------------------------------------------
 
 
 def test_the_program_goes_on_while_the_store_is_away(tmp_path: Path, store_url: str) -> None:
@@ -463,7 +463,7 @@ def test_a_result_is_kept_until_the_store_is_back(tmp_path: Path, store_url: str
         assert m.left().step == 30
 
 
-# -- secrets, and the wire -----------------------------------------------------------------------------------------
+# -- secrets, and the wire -------------------------------------------------------------------------
 
 
 def test_secrets_are_masked_and_nowhere_in_the_store(tmp_path: Path, store_url: str) -> None:

@@ -24,7 +24,7 @@ def keys(blobs: Blobs, prefix: str, after: str = "") -> list[str]:
     return [info.key for info in blobs.list(prefix, after=after)]
 
 
-# -- the contract, over each kind of store ---------------------------------------------------------------
+# -- the contract, over each kind of store ---------------------------------------------------------
 
 
 def test_what_was_put_is_what_is_got(blobs: Blobs) -> None:
@@ -122,7 +122,7 @@ def test_files_of_any_size_go_there_and_come_back(
         assert [i.size for i in blobs.list("") if i.key == "file"] == [size]
 
 
-# -- a local folder ---------------------------------------------------------------------------------------
+# -- a local folder --------------------------------------------------------------------------------
 
 
 def test_a_local_store_is_for_its_owner_only(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_a_full_disk_says_so(tmp_path: Path) -> None:
         subprocess.run(["umount", disk], check=True)
 
 
-# -- errors -----------------------------------------------------------------------------------------------
+# -- errors ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("url", ["", "/just/a/path", "ftp://host/x", "s3://", "file://relative/path", "https://x.y/z"])

@@ -75,7 +75,7 @@ def object_of(blobs: Blobs, entry: Entry, path: str) -> str:
     return next(f.object for f in load(blobs, entry).files if f.path == path)
 
 
-# -- there and back -----------------------------------------------------------------------------------------
+# -- there and back --------------------------------------------------------------------------------
 
 
 def test_a_checkpoint_comes_back_as_it_was(blobs: Blobs, tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_file_rewritten_within_the_grain_of_the_clock_is_seen(tmp_path: Path) 
     assert Agent(blobs, tmp_path / "b", epoch=2, restored=True).tree() == {"model": "two"}
 
 
-# -- the program goes on while we upload ---------------------------------------------------------------------
+# -- the program goes on while we upload -----------------------------------------------------------
 
 
 def test_a_file_deleted_while_it_is_uploaded_is_saved_all_the_same(tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ def test_where_linking_is_impossible_a_file_that_vanishes_ends_the_snapshot(
         a.saver.save(snapshot, 2, lambda: 1.0)
 
 
-# -- answers that are lost, stores that are down -------------------------------------------------------------
+# -- answers that are lost, stores that are down ---------------------------------------------------
 
 
 def storm(blobs: MemoryBlobs, op: str, part: str, *, after: bool = False) -> None:
@@ -349,7 +349,7 @@ def test_a_ghost_that_is_overtaken_while_it_uploads_commits_nothing(tmp_path: Pa
     assert steps(blobs) == []
 
 
-# -- pruning --------------------------------------------------------------------------------------------------
+# -- pruning ---------------------------------------------------------------------------------------
 
 
 def test_only_the_newest_are_kept_and_what_they_need(blobs: Blobs, tmp_path: Path) -> None:
@@ -423,7 +423,7 @@ def test_a_damaged_checkpoint_does_not_count_among_those_kept(tmp_path: Path) ->
     assert steps(blobs, deep=True) == [(3, True), (1, True)]
 
 
-# -- damage ---------------------------------------------------------------------------------------------------
+# -- damage ----------------------------------------------------------------------------------------
 
 
 def damage_manifest(blobs: Blobs, entry: Entry) -> None:
@@ -581,7 +581,7 @@ def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
     assert manifests.load(blobs, JOB, entry.manifest) is None
 
 
-# -- what a person asks for --------------------------------------------------------------------------------------
+# -- what a person asks for ------------------------------------------------------------------------
 
 
 def test_a_listing_tells_all_about_each_and_any_can_be_downloaded(blobs: Blobs, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from spotlaunch.ports import Blobs
 from spotlaunch.storage.register import Register
 from tests.fakes.blobs import MemoryBlobs
 
-# -- over each kind of store ------------------------------------------------------------------------------
+# -- over each kind of store -----------------------------------------------------------------------
 
 
 def test_an_empty_register_has_no_head(blobs: Blobs) -> None:
@@ -84,7 +84,7 @@ def test_of_many_who_claim_at_once_the_highest_attempt_stays(blobs: Blobs) -> No
     assert 6 in claims
 
 
-# -- answers that are lost ---------------------------------------------------------------------------------
+# -- answers that are lost -------------------------------------------------------------------------
 
 
 def lose_once(blobs: MemoryBlobs) -> None:
@@ -126,7 +126,7 @@ def test_a_later_commit_goes_on_from_one_whose_answer_was_lost() -> None:
     assert register.commit(head, 20, "m20", 5) == Entry(number=3, epoch=1, step=20, manifest="m20", by="a", at=5)
 
 
-# -- damage -----------------------------------------------------------------------------------------------
+# -- damage ----------------------------------------------------------------------------------------
 
 
 def test_a_damaged_entry_stops_everybody_instead_of_letting_a_ghost_through() -> None:
@@ -149,7 +149,7 @@ def test_things_that_are_no_entries_are_not_looked_at() -> None:
     assert register.head() == head
 
 
-# -- any interleaving ---------------------------------------------------------------------------------------
+# -- any interleaving ------------------------------------------------------------------------------
 
 
 @dataclass
