@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
-from spotlaunch.cli import render
-from spotlaunch.cli.events import event_json, line
+from spotlaunch.cli import render, summary
+from spotlaunch.cli.events import event_json
+from spotlaunch.cli.summary import chapters
 from spotlaunch.cli.tape import Tape
-from spotlaunch.core.book import Job
-from spotlaunch.core.ledger import job_bill
+from spotlaunch.core.book import Event, Job
 from spotlaunch.errors import BlobsUnavailable
 from spotlaunch.home import Home
 from spotlaunch.storage.blobs import open_blobs
@@ -18,6 +19,13 @@ from spotlaunch.watchdog.background import ensure_awake
 
 POLL_S = 0.3
 WATCHDOG_CHECK_S = 5.0
+
+# By what the news mean for the job: trouble, a step forward, a failure.
+_COLOURS = {
+    **dict.fromkeys(("notice", "preempted", "lost", "refused", "waiting", "fallback", "unknown"), render.YELLOW),
+    **dict.fromkeys(("launched", "resumed", "return", "finished"), render.GREEN),
+    "failed": render.RED,
+}
 
 # How long to wait, once the job is over, for its last machine to be seen gone: the bill is then complete.
 LAST_MACHINE_S = 30.0
@@ -53,6 +61,14 @@ def run(home: Home, store: SqliteStore, name: str, *, as_json: bool) -> int:
     return job.exit_code or 1
 
 
+def story_line(event: Event) -> str:
+    """The time of day, what kind, and the sentence; coloured for a person at a terminal."""
+    at, kind = render.time_of_day(event.at), f"{event.kind:<13}"
+    if not render.is_fancy(sys.stderr):
+        return f"{at}  {kind} {event.text}".rstrip()
+    return f"{render.DIM}{at}{render.PLAIN}  {_COLOURS.get(event.kind, render.BOLD)}{kind}{render.PLAIN} {event.text}"
+
+
 class _Follower:
     """How far story and output have been told."""
 
@@ -65,6 +81,8 @@ class _Follower:
         self._event = 0
         self._closed: set[int] = set()
         self._down = ""
+        # On a terminal, and in `2>&1`, story and output are read together: a bar tells the program's lines.
+        self._bar = "    | " if render.one_stream() else ""
 
     def tell(self, *, whole: bool) -> None:
         """What is new. Output comes before the event that ended it."""
@@ -86,14 +104,14 @@ class _Follower:
             if self._json:
                 render.as_json(event_json(number, event), line=True)
             else:
-                render.say(line(event))
+                render.say(story_line(event))
 
     def _print(self, attempt: int, *, whole: bool) -> None:
         for text in self._tape.lines(attempt, whole=whole):
             if self._json:
                 render.as_json({"attempt": attempt, "text": text}, line=True)
             else:
-                print(text, flush=True)
+                print(self._bar + text, flush=True)
 
 
 def _await_last_machine(store: SqliteStore, name: str) -> None:
@@ -106,22 +124,14 @@ def _await_last_machine(store: SqliteStore, name: str) -> None:
 
 
 def _sum_up(store: SqliteStore, job: Job) -> None:
-    """The table at the end: attempts, work lost, spent, saved."""
-    attempts = [a for a in store.attempts(job.name) if a.outcome != "refused"]
-    bill = job_bill(store.machines(job.name), time.time())
-    taken = sum(1 for a in attempts if a.outcome in ("preempted", "lost"))
-    refused = store.job(job.name).last_attempt - len(attempts)
-    head = render.columns("job", "state", ">attempts", ">preempted", ">refused", ">step", ">spent $", ">saved $")
-    row = [
-        job.name,
-        job.state,
-        str(len(attempts)),
-        str(taken),
-        str(refused),
-        render.progress(job.step, job.total_steps),
-        render.usd(bill.spent_usd),
-        render.usd(bill.saved_usd),
-    ]
-    render.say("\n" + render.plain_table(head, [row]))
+    attempts = store.attempts(job.name)
+    blobs = open_blobs(job.store_url, endpoint=job.store_endpoint, region=job.store_region)
+    try:
+        statuses = Mailbox(blobs, job.name).statuses(a.number for a in attempts)
+    except BlobsUnavailable as e:
+        render.warn(f"what was lost is not known: {e.message}", hint=e.hint)
+        statuses = {}
+    story = chapters(attempts, store.machines(job.name), statuses, time.time())
+    render.say("\n" + summary.text(job, story))
     if job.state != "finished":
         render.say(f"{job.name} {job.state}: {job.reason}")

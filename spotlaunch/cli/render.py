@@ -30,6 +30,9 @@ _STYLES = {
 
 _SENTENCE_WIDTH = 30
 
+# For single lines on a terminal; tables are rich's.
+BOLD, DIM, RED, GREEN, YELLOW, PLAIN = (f"\x1b[{n}m" for n in (1, 2, 31, 32, 33, 0))
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Column:
@@ -48,6 +51,14 @@ def is_fancy(stream: TextIO | None = None) -> bool:
     """Whether a person looks at it, and wants colour."""
     stream = stream or sys.stdout
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def one_stream() -> bool:
+    """Whether stdout and stderr end up in the same place: one terminal, one file, one pipe."""
+    try:
+        return os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())
+    except (OSError, ValueError):  # closed, or not a file at all
+        return False
 
 
 def table(head: Sequence[Column], rows: Sequence[Sequence[str]], *, indent: str = "") -> None:
@@ -149,6 +160,11 @@ def size(count: int) -> str:
 def clock(at: float) -> str:
     """A moment in this computer's time zone, to the second."""
     return datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def time_of_day(at: float) -> str:
+    """The same without the date, for what has just happened."""
+    return datetime.fromtimestamp(at).strftime("%H:%M:%S")
 
 
 def progress(step: int, total: int | None) -> str:

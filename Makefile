@@ -1,0 +1,95 @@
+# Everything that is done with this checkout. Needs GNU make and Python 3.11 or newer; each target installs what it
+# needs into .venv first (with uv where there is one, else with pip).
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+DEMO   := $(CURDIR)/.demo
+SEED   ?=
+N      ?= 200
+# Tests side by side; end-to-end tests live by the clock and run one at a time.
+JOBS   ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test sim bench lint format clean
+
+help: ## show this
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+# -- set-up ------------------------------------------------------------------------------------------------
+
+# The first of these that is new enough: what PYTHON says, then the usual names.
+define find_python
+for p in "$(PYTHON)" python3.13 python3.12 python3.11 python3.14; do \
+  if "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo "$$p"; exit 0; fi; \
+done; \
+echo "spotlaunch needs Python 3.11 or newer, and '$(PYTHON)' is not. Say where one is: make PYTHON=/path/to/python" >&2; \
+exit 1
+endef
+
+define install
+@echo "installing into $(VENV) (once) ..."
+@if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(BIN)/python -e '.[$(1)]'; \
+ else $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(1)]'; fi
+@touch $@
+endef
+
+$(BIN)/python:
+	@python=$$($(find_python)) && echo "making $(VENV) with $$python" && "$$python" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(VENV)/.demo: pyproject.toml | $(BIN)/python
+	$(call install,demo)
+
+# What development needs includes what the demo needs.
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	$(call install,dev,demo)
+	@touch $(VENV)/.demo
+
+# -- to see it work ----------------------------------------------------------------------------------------
+
+# PATH: on a rehearsal machine, `python3` is then the one that numpy was installed for.
+demo: export SPOTLAUNCH_HOME := $(DEMO)/home
+demo: export SPOTLAUNCH_LOCAL_MARKET := $(CURDIR)/configs/demo/market.yaml
+demo: export PATH := $(CURDIR)/$(BIN):$(PATH)
+demo: $(VENV)/.demo ## train a classifier on machines that are taken away; about 75 seconds
+	@$(end_demo)
+	@$(BIN)/spotlaunch submit configs/demo/job.yaml --follow --yes; code=$$?; \
+	$(BIN)/spotlaunch watch --stop 2>/dev/null; \
+	echo; echo "the whole story:  SPOTLAUNCH_HOME=$(SPOTLAUNCH_HOME) $(BIN)/spotlaunch events demo"; \
+	exit $$code
+
+# An earlier demo, which may still be running, ends, and leaves nothing. A machine that loses its folder ends by
+# itself within five seconds.
+define end_demo
+if [ -e "$(DEMO)" ]; then \
+  SPOTLAUNCH_HOME="$(DEMO)/home"; export SPOTLAUNCH_HOME; \
+  { $(BIN)/spotlaunch cancel demo --now && $(BIN)/spotlaunch events demo --follow; \
+    $(BIN)/spotlaunch watch --stop; } >/dev/null 2>&1; \
+  rm -rf "$(DEMO)" 2>/dev/null || { sleep 6; rm -rf "$(DEMO)"; }; \
+fi
+endef
+
+# -- to know that it works ---------------------------------------------------------------------------------
+
+test: $(VENV)/.dev ## linters, types, all tests: what CI runs
+	@BIN=$(BIN) JOBS=$(JOBS) WORLDS=$(N) sh tests/all.sh
+
+sim: $(VENV)/.dev ## simulate N worlds (make sim N=1000), or one again (make sim SEED=7)
+	@$(BIN)/python -m tests.sim $(if $(SEED),--seed $(SEED),--worlds $(N))
+
+bench: $(VENV)/.dev ## how quick the commands are
+	@$(BIN)/python -m tests.bench
+
+lint: $(VENV)/.dev ## linters and types alone
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev ## lay out the code as the linter wants it
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only .
+
+clean: ## remove what these targets made
+	@$(end_demo)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
