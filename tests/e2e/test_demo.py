@@ -94,7 +94,7 @@ def test_the_demo_loses_machines_falls_back_returns_and_ends_with_the_same_weigh
         assert any("local-1d" in str(e["data"]["scopes"]) for e in of_kind(r, "refused"))
         assert len(of_kind(r, "fallback")) == 1
         assert of_kind(r, "return")
-        assert {"work lost", "saved $"} <= set(re.split(r"\s{2,}", done.stderr))
+        assert "work lost" in done.stderr and "saved $" in done.stderr
         nothing_is_left(r)
 
 
@@ -103,9 +103,9 @@ def test_it_ends_with_the_same_weights_on_a_market_that_was_recorded(digest: str
     with rehearsal(tmp_path, RECORDED.format(trace=TRACE)) as r:
         job = (DEMO / "job.yaml").read_text()
         job = job.replace("gpu: V100", 'gpu: "V100:8"').replace("market: auto", "market: spot")
-        job = job.replace("run:", f"workdir: {DEMO}\nrun:").replace("attempts: 40", "attempts: 400")
+        job = job.replace("run:", f"workdir: {DEMO}\nrun:")
         job_file = tmp_path / "job.yaml"
-        job_file.write_text(job.replace("cost_usd: 1,", "cost_usd: 9,") + 'env: {EPOCH_SECONDS: "0.1"}\n')
+        job_file.write_text(job + 'env: {EPOCH_SECONDS: "0.1"}\n')
         done = follow(r, job_file, within_s=400)
         assert digest_in(done.stdout) == digest
         assert of_kind(r, "preempted")
