@@ -6,9 +6,9 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from spotlaunch.agent.environment import program_env
+from spotlaunch.agent.environment import program_env, secret_values
 from spotlaunch.agent.identity import take_identity
 from spotlaunch.agent.leave import PATIENCE_S, Leave, Reasons, grace_left_s, wrote_to_the_end
 from spotlaunch.agent.logs import Spool
@@ -42,6 +42,7 @@ NOTICE_LOOK_S, IDLE_LOOK_S = 0.2, 1.0
 LINGER_S = 2.0
 # A machine that goes down ends our program and us at the same moment, in any order.
 SAME_MOMENT_S = 0.5
+LEAST_REPORT_S = 0.05
 
 
 class Agent:
@@ -102,12 +103,13 @@ class Agent:
         if not self._hushed:
             self._start_mail()
         folder = self._fill_machine()
-        head = self._claim(by)
+        head = self._get("claim", lambda: self._prepare.claim(by, time.time))
         if self._hushed:
             self._start_mail()
         self._mail.claimed(head)
         restored = self._restore(folder)
-        env = program_env(self._settings, self._order, folder=folder, resume=self._resume(restored, folder))
+        resume = newest_restored(folder) if restored.manifest is not None else ""
+        env = program_env(self._settings, self._order, folder=folder, resume=resume)
         if self._order.setup:
             self._setup(env)
         self._start_sync(folder, head, restored)
@@ -121,7 +123,7 @@ class Agent:
         if before is not None:
             chunks = self._get("output", self._prepare.chunks_logged)
             self._report.go_on_from(before)
-        masker = Masker(filter(None, map(self._secret, order.secrets)))
+        masker = Masker(secret_values(order.secrets, self._secret))
         self._progress.masker = masker
         self._spool = Spool(self._settings.scratch / "output.log", masker, taken=chunks)
         self._mail = Mail(
@@ -129,7 +131,7 @@ class Agent:
             attempt=order.attempt,
             report=self._report,
             spool=self._spool,
-            every_s=order.report_every_s,
+            every_s=max(LEAST_REPORT_S, order.report_every_s),
             on_ask=self._asked,
             on_successor=self._superseded,
         )
@@ -146,26 +148,18 @@ class Agent:
             self._get("wait", lambda: self._prepare.wait_for_predecessor(order, lambda: self._reasons.ask))
         return folder
 
-    def _claim(self, by: str) -> Entry:
-        return self._get("claim", lambda: self._prepare.claim(by, time.time))
-
     def _restore(self, folder: Path) -> Restored:
         self._report.set(phase="restoring")
         restored = self._get("restore", lambda: self._prepare.restore(folder))
         for problem in restored.problems:
             self._report.note("checkpoint_damaged", problem)
         if restored.manifest is not None:
-            behind = ", an older one than the newest" if restored.problems else ""
-            self._report.note(
-                "resumed", f"resumed from the checkpoint of step {restored.step}{behind}", step=restored.step
-            )
+            text = f"resumed from the checkpoint of step {restored.step}"
+            self._report.note("resumed", text, step=restored.step)
         elif restored.problems:
             self._report.note("checkpoint_lost", "no checkpoint is whole: it starts from the beginning")
         self._report.set(resumed_step=restored.step, step=restored.step)
         return restored
-
-    def _resume(self, restored: Restored, folder: Path) -> str:
-        return newest_restored(folder) if restored.manifest is not None else ""
 
     def _setup(self, env: dict[str, str]) -> None:
         code = self._supervise("setup", self._order.setup, env)
@@ -179,7 +173,7 @@ class Agent:
             saver=Saver(self._blobs, order.job, head, keep=order.keep, base=base, bad=restored.bad),
             settle=Settle(folder, still_s=still_s),
             root=folder,
-            staging=self._settings.scratch / "staging",
+            staging=self._staging_for(folder),
             progress=self._progress,
             report=self._report,
             every_s=order.checkpoint_every_s,
@@ -188,6 +182,12 @@ class Agent:
         # After falling back, what was restored becomes the newest again, so that the next attempt need not search.
         self._sync.begin(step=restored.step, saved=not restored.bad or restored.manifest is None)
         self._sync_task = Task("sync", self._sync.work, self._wake).start()
+
+    def _staging_for(self, folder: Path) -> Path:
+        """Where files are held by links: these do not reach from one file system to another."""
+        scratch = self._settings.scratch
+        same = folder.stat().st_dev == scratch.stat().st_dev
+        return scratch / "staging" if same else folder / ".spotlaunch-staging"
 
     # -- supervising -----------------------------------------------------------------------------------------
 
@@ -309,18 +309,19 @@ class Agent:
             hurry = self._reasons.notice() is not None
             self._sync.finish(everything=self._everything_written, hurry=hurry)
             leave = self._last_checkpoint(leave, self._sync_task, give_up_at)
-        self._report.set(phase="left", left_why=leave.why, exit_code=leave.exit_code, error=leave.error)
-        self._mail.finish()
+        self._mail.finish(**_last_report(leave))
         if leave.why == "superseded":
             give_up_at = min(give_up_at, time.monotonic() + PATIENCE_S["superseded"])
         self._deliver(self._mail_task, give_up_at)
+        if self._mail_task.error is not None:
+            self._last_word(leave)
         return leave.why
 
     def _last_word(self, leave: Leave) -> None:
-        """It ended before the mail was opened. If another speaks for this attempt, not a word."""
+        """There is no mail, or not any more. If another speaks for this attempt, not a word."""
         if self._hushed:
             return
-        self._report.set(phase="left", left_why=leave.why, error=leave.error)
+        self._report.set(**_last_report(leave))
         try:
             Mailbox(self._blobs, self._settings.job).put_status(self._report.status)
         except BlobsUnavailable:
@@ -339,6 +340,10 @@ class Agent:
         """Wait for a thread to deliver what it has. Not only until a notice's deadline: it may come late."""
         self._wait_for(lambda: task.done or unless(), give_up_at)
         return task.done
+
+
+def _last_report(leave: Leave) -> dict[str, Any]:
+    return {"phase": "left", "left_why": leave.why, "exit_code": leave.exit_code, "error": leave.error}
 
 
 def _leave_for(error: BaseException) -> Leave:

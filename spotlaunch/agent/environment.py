@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from spotlaunch.agent.settings import OWN_NAMES, Settings
@@ -33,3 +33,21 @@ def program_env(
         "SPOTLAUNCH_GPUS": str(order.gpu_count),
     }
     return env
+
+
+# Named in no order, but on the machine, and in what `env` prints: the keys to the store.
+STORE_SECRETS = (
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AZURE_STORAGE_ACCOUNT_KEY",
+    "AZURE_STORAGE_SAS_TOKEN",
+    "AZURE_CLIENT_SECRET",
+)
+REAL_SECRET_LETTERS = 8
+
+
+def secret_values(names: Iterable[str], value_of: Callable[[str], str | None]) -> list[str]:
+    """What must not leave the machine: the job's secrets, and the store's."""
+    of_job = [value_of(name) or "" for name in names]
+    of_store = [value_of(name) or "" for name in STORE_SECRETS]
+    return of_job + [value for value in of_store if len(value) >= REAL_SECRET_LETTERS]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from spotlaunch.agent.logs import Spool
 from spotlaunch.agent.report import Report
@@ -53,6 +54,7 @@ class Mail:
         self._sending = threading.Lock()
         self._hurry = threading.Event()
         self._finishing = False
+        self._last: dict[str, Any] = {}
         self._claimed: Entry | None = None
         self._asked: Ask | None = None
         self._rounds = 0
@@ -69,8 +71,12 @@ class Mail:
         """From now on it matters whether a later attempt claims."""
         self._claimed = entry
 
-    def finish(self) -> None:
-        """Deliver all output, then the last report, then end."""
+    def finish(self, **last: Any) -> None:
+        """Deliver all output, then the report with these last changes, then end.
+
+        In this order: whoever reads that we have left may take the machine away.
+        """
+        self._last = last
         self._finishing = True
         self._hurry.set()
         self._bell.set()
@@ -102,6 +108,7 @@ class Mail:
         try:
             if finishing:
                 self._send_output(None)
+                self._report.set(**self._last)
             self._send()
             if not finishing:
                 self._read_ask()

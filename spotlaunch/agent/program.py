@@ -16,6 +16,7 @@ from spotlaunch.agent.logs import Spool
 
 _SET_CHILD_SUBREAPER = 36
 PIPE_BYTES = 65536
+KILL_ROUNDS = 1000  # five seconds: what the kernel cannot kill by then (a broken disk, a driver) stays
 
 # A shell that is asked to end dies at once, and nobody learns how the program it started took it. With this it
 # waits for the command in the foreground, starts no other, and ends with that one's exit code.
@@ -49,6 +50,7 @@ class Program:
             **_own_group(),
         )
         self._spool = spool
+        self._gone = False
         self._pump = threading.Thread(target=self._copy_output, name="output", daemon=True)
         self._pump.start()
 
@@ -73,16 +75,19 @@ class Program:
 
     def kill(self) -> None:
         """End all of it, now, also what has left the group. Returns when it is gone."""
+        if self._gone:
+            return  # its number may be another's by now
         self._signal(signal.SIGKILL)
         self._process.wait()
-        for _ in range(1000):
+        for _ in range(KILL_ROUNDS):
             _reap_adopted()
-            left = [pid for pid in _children() if pid != self._process.pid]
+            left = _children()
             for pid in left:
                 _kill(pid)
             if not left and not self._signal(0):
-                return
+                break
             self._pump.join(0.005)
+        self._gone = True
 
     def end_output(self) -> None:
         """Take the last of the output. A stranger that holds the pipe open is not waited for."""

@@ -18,7 +18,9 @@ from spotlaunch.storage.snapshot import Changed, hold
 # Left to itself, a sync may take a tenth of the time: the next begins nine times its length later.
 REST = 9.0
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 30.0
-TELL_AFTER_TRIES = 3
+TELL_AFTER_TRIES, MANY_TRIES = 3, 60
+# Looking may take a twentieth of the time, however many files there are.
+LOOK_SHARE = 20.0
 
 
 @dataclass
@@ -95,6 +97,7 @@ class Sync:
         self._retry_s = FIRST_RETRY_S
         self._retry_at = 0.0
         self._failures = 0
+        self._looked_s = 0.0
         self._told: set[str] = set()
 
     def begin(self, *, step: int, saved: bool) -> None:
@@ -125,23 +128,23 @@ class Sync:
         """Until finished, however often the store must be asked."""
         while True:
             finishing = self._finishing
-            began_at = self._mono()
             up_to_date = self._turn(finishing)
             if finishing and up_to_date:
                 self._settle.close()
                 return
-            # Looking may take a twentieth of the time, however many files there are.
-            looked_s = self._mono() - began_at
-            self._bell.wait(max(self._look_s, self._retry_at - self._mono() if finishing else 20 * looked_s))
+            pause_s = self._retry_at - self._mono() if finishing else LOOK_SHARE * self._looked_s
+            self._bell.wait(max(self._look_s, pause_s))
             self._bell.clear()
 
     def _turn(self, finishing: bool) -> bool:
         """Look, and save if it is time to. True: all that is complete is in the store."""
+        began_at = self._mono()
         try:
             look = self._look(finishing)
         except OSError as e:
             self._failed(f"the checkpoint folder cannot be read: {e.strerror or e}")
             return False
+        self._looked_s = self._mono() - began_at
         if all(self._saved.get(name) == entry for name, entry in look.complete.items()):
             return True
         if finishing or (self.pace.due(self._mono()) and self._mono() >= self._retry_at):
@@ -161,7 +164,12 @@ class Sync:
         try:
             with hold(self._root, look.files, self._staging) as snapshot:
                 entry = self._saver.save(snapshot, step, self._now, carry=look.in_flux)
-        except (Changed, BlobsUnavailable) as e:
+        except Changed as e:
+            # The program is busy there, as it should be: soon again.
+            self._failed(f"the checkpoint of step {step} could not be read: {e.message}", tell_after=MANY_TRIES)
+            self._retry_s = FIRST_RETRY_S
+            return False
+        except BlobsUnavailable as e:
             self._failed(f"the checkpoint of step {step} could not be saved: {e.message}")
             return False
         except OSError as e:
@@ -181,11 +189,11 @@ class Sync:
         except BlobsUnavailable:
             return  # what is too much now is deleted after the next one
 
-    def _failed(self, text: str) -> None:
+    def _failed(self, text: str, tell_after: int = TELL_AFTER_TRIES) -> None:
         """Try again later, ever more seldom; tell when it goes on, each reason once."""
         self._retry_at = self._mono() + self._retry_s
         self._retry_s = min(LONGEST_RETRY_S, 2 * self._retry_s)
         self._failures += 1
-        if self._failures >= TELL_AFTER_TRIES and text not in self._told and len(self._told) < 10:
+        if self._failures >= tell_after and text not in self._told and len(self._told) < 10:
             self._told.add(text)
             self._report.note("checkpoint_trouble", f"{text}; it is tried again")

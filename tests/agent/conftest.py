@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ def s3_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, str]]:
     """URL and endpoint of a fresh bucket."""
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
+    bucket = f"jobs-{secrets.token_hex(4)}"  # servers of one process share their buckets
     with s3_server() as endpoint:
-        make_bucket(endpoint, "jobs")
-        yield "s3://jobs/prefix", endpoint
+        make_bucket(endpoint, bucket)
+        yield f"s3://{bucket}/prefix", endpoint

@@ -58,7 +58,8 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
     yield rig
     rig.blobs.fail = None
     if rig.thread.ident is not None:
-        rig.mail.finish()
+        if not rig.mail._finishing:
+            rig.mail.finish()
         rig.thread.join(10)
         assert not rig.thread.is_alive()
 
@@ -153,22 +154,25 @@ def test_a_long_outage_is_told(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "could not be reached" in rig.status().notes[0]["text"]
 
 
-def test_the_last_report_comes_after_all_output(rig: Rig) -> None:
-    order: list[str] = []
-    rig.blobs.after = lambda op, key: order.append(key) if op == "put" else None
+def test_that_it_has_left_is_told_after_all_output(rig: Rig) -> None:
+    told_left: list[int] = []
+
+    def note(op: str, key: str) -> None:
+        if key == wire.status_key(JOB, 1) and op == "put" and rig.status().phase == "left":
+            told_left.append(sum(len(c) for _, c in rig.box.logs(1)))
+
+    rig.blobs.after = note
     rig.thread.start()
     soon(lambda: rig.box.status(1))
     rig.blobs.fail = down
     time.sleep(0.05)
     rig.spool.write(b"x" * 1_000_000)
-    rig.report.set(phase="left", left_why="exited", exit_code=0)
-    rig.mail.finish()
+    rig.mail.finish(phase="left", left_why="exited", exit_code=0)
+    time.sleep(0.05)
     rig.blobs.fail = None
     rig.thread.join(10)
-    assert rig.status().phase == "left"
-    assert rig.status().log_chunks == 4
-    assert order[-1] == wire.status_key(JOB, 1)
-    assert sum(len(c) for _, c in rig.box.logs(1)) == 1_000_000
+    assert (rig.status().phase, rig.status().log_chunks) == ("left", 4)
+    assert told_left == [1_000_000]
 
 
 def test_reports_are_bounded() -> None:
