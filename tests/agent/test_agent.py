@@ -515,6 +515,24 @@ def test_an_environment_without_the_essentials_is_told_on_the_console(tmp_path: 
         assert "must be numbers" in m.console.read_text()
 
 
+@pytest.mark.parametrize("defect", ["sync.Sync._turn", "mail.Mail._read_ask", "agent.Agent._supervise"])
+def test_a_defect_of_ours_ends_the_attempt_and_is_told(defect: str, tmp_path: Path, store_url: str) -> None:
+    module, kind, method = defect.split(".")
+    program = (
+        f"from spotlaunch.agent import main, {module}\n"
+        f"def broken(self, *_): raise ZeroDivisionError('a defect')\n"
+        f"{module}.{kind}.{method} = broken\n"
+        "main.main()"
+    )
+    with Machine(tmp_path, store_url, order(env=LONG), agent=["-c", program]) as m:
+        m.agent.wait(timeout=20)
+        status = m.status
+        assert status is not None
+        assert (status.phase, status.left_why) == ("left", "error")
+        assert "ZeroDivisionError: a defect" in status.error
+        assert "Traceback" in m.console.read_text()
+
+
 def test_the_agent_is_written_for_python_3_10() -> None:
     program = (
         "import sys, spotlaunch.agent.main\n"

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -100,8 +100,10 @@ class Machine:
         endpoint: str = "",
         env: Mapping[str, str] | None = None,
         put: bool = True,
+        agent: Sequence[str] = ("-m", "spotlaunch.agent"),
     ) -> None:
         self.doc = doc
+        self.agent_arguments = agent
         self.disk = folder / f"machine-{doc.attempt}-{len(list(folder.glob('machine-*')))}"
         self.disk.mkdir(parents=True)
         self.notice_file = folder / f"{self.disk.name}.notice"
@@ -139,7 +141,7 @@ class Machine:
     def boot(self) -> None:
         with self.console.open("ab") as console:
             self.agent = subprocess.Popen(
-                [sys.executable, "-m", "spotlaunch.agent"],
+                [sys.executable, *self.agent_arguments],
                 cwd=self.disk,
                 env=self.env,
                 stdin=subprocess.DEVNULL,

@@ -538,6 +538,17 @@ def test_an_unreachable_store_says_nothing_of_the_checkpoint(tmp_path: Path) -> 
     assert checkpoints.restore(blobs, JOB, target).step == 1
 
 
+def test_a_restore_that_is_told_to_stop_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
+    blobs = MemoryBlobs()
+    a = Agent(blobs, tmp_path / "a")
+    a.write(model="weights", other="x")
+    a.save(1)
+    target = tmp_path / "b"
+    with pytest.raises(BlobsUnavailable, match="told to stop"):
+        checkpoints.restore(blobs, JOB, target, stopped=lambda: True)
+    assert names(target) == []
+
+
 @pytest.mark.parametrize(
     "change",
     [
