@@ -321,9 +321,12 @@ class Agent:
         """There is no mail, or not any more. If another speaks for this attempt, not a word."""
         if self._hushed:
             return
-        self._report.set(**_last_report(leave))
         try:
-            Mailbox(self._blobs, self._settings.job).put_status(self._report.status)
+            if self._mail_task is not None:
+                self._mail.last_word(**_last_report(leave))
+            else:
+                self._report.set(**_last_report(leave))
+                Mailbox(self._blobs, self._settings.job).put_status(self._report.status)
         except BlobsUnavailable:
             return
 

@@ -85,6 +85,11 @@ class Mail:
         """Report from another thread, without waiting for what this one is just sending."""
         threading.Thread(target=self._send_quietly, name="urgent", daemon=True).start()
 
+    def last_word(self, **last: Any) -> None:
+        """The report with these last changes, from another thread, once. Raises `BlobsUnavailable`."""
+        self._report.set(**last)
+        self._send()
+
     def work(self) -> None:
         """Until finished, however long the store is away."""
         while True:
