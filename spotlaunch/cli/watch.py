@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from spotlaunch.cli import render
 from spotlaunch.cli.book import open_book
 from spotlaunch.cli.events import line
@@ -24,12 +26,18 @@ def run(*, once: bool, stop: bool, background: bool) -> int:
         return 0
     if background:
         try:
-            serve_until_idle(home, told=_tell)
+            serve_until_idle(home, told=_log)
         except LeaseHeld:
             return 0  # another was quicker, and does the same
         return 0
     serve(home, told=_tell, once=once)
     return 0
+
+
+def _log(event: Event) -> None:
+    """Into the background's log. One that cannot be written (a full disk) must not end the watchdog."""
+    with suppress(OSError):
+        _tell(event)
 
 
 def _tell(event: Event) -> None:

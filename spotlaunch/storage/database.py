@@ -47,6 +47,9 @@ _REASONS: dict[int, tuple[str, str]] = {
     sqlite3.SQLITE_NOTADB: ("that file is no SQLite database", f"move it away, {_ELSEWHERE}"),
 }
 
+# These SQLite also says when a companion file (-wal, -shm) could not be made or made longer.
+_VAGUE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR)
+
 
 class Database:
     """One connection, for any number of threads, which take turns."""
@@ -165,9 +168,23 @@ class Database:
 
 def unavailable(error: sqlite3.Error, path: Path | str) -> StoreUnavailable:
     """What SQLite said, as an error for people: what, where, and what to do."""
-    what, hint = _REASONS.get(_code(error), (f"{type(error).__name__}: {error}", "please report this"))
+    code = _code(error)
+    if code in _VAGUE and isinstance(path, Path):
+        code = _seen_on_disk(path.parent) or code
+    what, hint = _REASONS.get(code, (f"{type(error).__name__}: {error}", "please report this"))
     detail = "" if str(error) in what else f" ({error})"
     return StoreUnavailable(f"the book {path} cannot be used: {what}{detail}", hint=hint)
+
+
+def _seen_on_disk(folder: Path) -> int:
+    """What SQLite met but did not name: the code of a read-only or a full disk; 0 where it is neither."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return 0
+    if disk.f_flag & os.ST_RDONLY:
+        return sqlite3.SQLITE_READONLY
+    return sqlite3.SQLITE_FULL if disk.f_bavail == 0 else 0
 
 
 def _code(error: sqlite3.Error) -> int:

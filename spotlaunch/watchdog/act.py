@@ -19,6 +19,7 @@ from spotlaunch.errors import (
     BlobsUnavailable,
     ProviderError,
     StaleWrite,
+    StoreUnavailable,
 )
 from spotlaunch.ports import Provider
 from spotlaunch.storage.mailbox import Mailbox
@@ -138,5 +139,9 @@ class Actor:
             self._apply(writes)
         except StaleWrite as e:
             self._complain(f"a result came too late and was dropped: {e.message}")
+            return False
+        except StoreUnavailable as e:
+            # A machine that was launched stays `launching` in the book; the listing will tell.
+            self._complain(f"a result could not be written down: {e.message}")
             return False
         return True

@@ -99,6 +99,11 @@ class Watchdog:
         self._stop = True
         self._out.ring()
 
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stop
+
     def settle(self, timeout_s: float) -> bool:
         """Wait until calls under way have been answered. Says whether there were any."""
         pending = self._actor.pending()

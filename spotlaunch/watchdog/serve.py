@@ -8,9 +8,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from spotlaunch.core.book import OVER, Event, Job
+from spotlaunch.errors import StoreUnavailable
 from spotlaunch.home import Home
 from spotlaunch.ports import Blobs, Lease, Store
 from spotlaunch.storage.blobs import open_blobs
@@ -63,10 +64,10 @@ class Mailboxes:
         return Mailbox(self._stores[key], job.name)
 
 
-def serve(home: Home, *, told: Callable[[Event], None], once: bool = False, idle_exit_s: float | None = None) -> None:
+def serve(home: Home, *, told: Callable[[Event], None], once: bool = False, idle_exit_s: float | None = None) -> bool:
     """Run the watchdog until SIGTERM, SIGINT, or (``idle_exit_s``) until there has been nothing to do.
 
-    Raises `LeaseHeld` when another one is awake.
+    Says whether it was told to end. Raises `LeaseHeld` when another one is awake.
     """
     store = open_store(home)
     bell = Bell(home.wake)
@@ -99,6 +100,7 @@ def serve(home: Home, *, told: Callable[[Event], None], once: bool = False, idle
             else:
                 watchdog.run(idle_exit_s=idle_exit_s)
                 watchdog.settle(ONCE_WAIT_S)
+            return watchdog.stopped
     finally:
         bell.close()
         store.close()
@@ -107,7 +109,8 @@ def serve(home: Home, *, told: Callable[[Event], None], once: bool = False, idle
 def serve_until_idle(home: Home, *, told: Callable[[Event], None]) -> None:
     """The background form: goes home when idle, unless a job came in while it was closing the door."""
     while True:
-        serve(home, told=told, idle_exit_s=IDLE_EXIT_S)
+        if serve(home, told=told, idle_exit_s=IDLE_EXIT_S):
+            return  # jobs or not: who ended it meant it
         store = open_store(home)
         try:
             book = store.read_book()
@@ -134,7 +137,9 @@ def _lease(store: Store) -> Iterator[Lease]:
     try:
         yield lease
     finally:
-        store.release_lease(lease.token)
+        # With a disk that takes nothing, the lease is left to whoever comes: our process will be seen gone.
+        with suppress(StoreUnavailable):
+            store.release_lease(lease.token)
 
 
 def read_secrets(home: Home, job: str) -> Mapping[str, str]:
@@ -155,5 +160,7 @@ def clean_secrets(home: Home, store: Store) -> None:
 
 
 def _complain(line: str) -> None:
-    sys.stderr.write(time.strftime("%Y-%m-%d %H:%M:%S ") + line.rstrip() + "\n")
-    sys.stderr.flush()
+    # A log that cannot be written (its disk is full, say) must not end the watchdog: machines are running.
+    with suppress(OSError):
+        sys.stderr.write(time.strftime("%Y-%m-%d %H:%M:%S ") + line.rstrip() + "\n")
+        sys.stderr.flush()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -355,3 +357,17 @@ def test_a_writer_that_does_not_let_go_is_told_of(tmp_path: Path, monkeypatch: p
     store.add_job(a_job(), an_event())
     other.close()
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("flags", "blocks", "says"),
+    [(os.ST_RDONLY, 0, "it is read-only"), (0, 0, "the disk is full"), (0, 9, "it cannot be opened")],
+)
+def test_where_sqlite_only_says_that_a_file_cannot_be_opened_the_disk_is_asked_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: int, blocks: int, says: str
+) -> None:
+    disk = SimpleNamespace(f_flag=flags, f_bavail=blocks)
+    monkeypatch.setattr("spotlaunch.storage.database.os.statvfs", lambda folder: disk)
+    error = sqlite3.OperationalError("unable to open database file")
+    error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+    assert says in database.unavailable(error, tmp_path / "book.db").message
