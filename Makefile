@@ -18,6 +18,8 @@ help: ## show this
 
 # -- set-up ------------------------------------------------------------------------------------------------
 
+comma := ,
+
 # The first of these that is new enough: what PYTHON says, then the usual names.
 define find_python
 for p in "$(PYTHON)" python3.13 python3.12 python3.11 python3.14; do \
@@ -42,7 +44,7 @@ $(VENV)/.demo: pyproject.toml | $(BIN)/python
 
 # What development needs includes what the demo needs.
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
-	$(call install,dev,demo)
+	$(call install,dev$(comma)demo)
 	@touch $(VENV)/.demo
 
 # -- to see it work ----------------------------------------------------------------------------------------
