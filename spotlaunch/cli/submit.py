@@ -14,7 +14,7 @@ from spotlaunch.cli.book import open_book
 from spotlaunch.cli.plan import plan_json, show_plan
 from spotlaunch.core.jobfile import Overrides
 from spotlaunch.core.spec import Spec
-from spotlaunch.errors import UsageError
+from spotlaunch.errors import SpotlaunchError, UsageError
 from spotlaunch.home import Home
 from spotlaunch.registry import provider_names
 from spotlaunch.storage.jobfile import load_job
@@ -51,13 +51,21 @@ def run(file: Path, *, follow: bool, dry_run: bool, yes: bool, env: list[str], n
         values = {n: os.environ[n] for n in spec.secrets}
         clock = SystemClock()
         job = submit(home, store, spec, secret_values=values, clock=clock, owner=store.owner, exact_name=bool(name))
-        ensure_awake(home, store)
+        _awaken(home, store, job.name)
         if as_json:
             render.as_json({"job": job.name, "plan": plan_json(spec, found, missing)}, line=follow)
         elif not follow:
             print(job.name, flush=True)
             render.say(f"see: spotlaunch status {job.name}, spotlaunch logs --follow {job.name}")
         return follower.run(home, store, job.name, as_json=as_json) if follow else 0
+
+
+def _awaken(home: Home, store: SqliteStore, name: str) -> None:
+    """A watchdog for the job, which exists by now: whoever is told of trouble must not submit it again."""
+    try:
+        ensure_awake(home, store)
+    except SpotlaunchError as e:
+        raise SpotlaunchError(f"{name} is submitted, but waits: {e.message}", hint=e.hint) from e
 
 
 def _look(home: Home, store: SqliteStore, spec: Spec) -> tuple[Preview, Mapping[str, str]]:

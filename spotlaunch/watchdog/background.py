@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from spotlaunch.errors import SpotlaunchError
+from spotlaunch.errors import SpotlaunchError, StoreUnavailable
 from spotlaunch.home import Home
 from spotlaunch.ports import Store
 from spotlaunch.watchdog.holder import is_awake
@@ -54,8 +54,15 @@ def _work_left(store: Store) -> bool:
 
 def _start(home: Home) -> subprocess.Popen[bytes]:
     log = home.watchdog_log
-    mode = "wb" if log.exists() and log.stat().st_size > LOG_MOST_BYTES else "ab"
-    with log.open(mode) as out:
+    try:
+        mode = "wb" if log.exists() and log.stat().st_size > LOG_MOST_BYTES else "ab"
+        out = log.open(mode)
+    except OSError as e:
+        raise StoreUnavailable(
+            f"the watchdog cannot be started, as its log {log} cannot be written: {e.strerror or e}",
+            hint="make it writable, then run `spotlaunch watch`, or any command that changes a job",
+        ) from e
+    with out:
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "spotlaunch", "watch", "--background"],
             stdin=subprocess.DEVNULL,
