@@ -183,11 +183,21 @@ def _upload_bundle(home: Home, blobs: Blobs, job: Job) -> str:
     exclude = [job.spec.checkpoint.dir, str(home.path)]
     if is_file_store(job.store_url):
         exclude.append(url2pathname(urlsplit(job.store_url).path))
-    with tempfile.TemporaryDirectory(prefix="spotlaunch-") as folder:
+    with _temporary_folder() as folder:
         archive = Path(folder) / "bundle.tar.gz"
         bundle = pack(Path(job.spec.workdir), archive, exclude=exclude)
         blobs.put_file(bundle_key(job.name, bundle.digest), archive)
     return bundle.digest
+
+
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix="spotlaunch-")
+    except OSError as e:
+        raise StoreUnavailable(
+            f"there is no place to pack the working directory: {e.strerror or e}",
+            hint="free some space, or set TMPDIR to a folder that you can write to",
+        ) from e
 
 
 def keep_secrets(home: Home, job: str, values: Mapping[str, str]) -> None:

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from spotlaunch.core.spec import Spec
+from spotlaunch.errors import StoreUnavailable, UsageError
+from spotlaunch.home import Home
+from spotlaunch.storage.store import SqliteStore
+from spotlaunch.submission import submit
+from spotlaunch.watchdog.serve import SystemClock
+
+
+def try_to_submit(home: Home, store: SqliteStore, spec: Spec, *, exact_name: bool = True) -> str:
+    return submit(
+        home, store, spec, secret_values={"T": "v"}, clock=SystemClock(), owner="s", exact_name=exact_name
+    ).name
+
+
+@pytest.fixture
+def home(own_home: Path) -> Home:
+    return Home.find().prepare()
+
+
+def test_without_a_place_to_pack_in_it_says_so_and_leaves_nothing(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SqliteStore(home.database, owner_seed="s")
+    (tmp_path / "work").mkdir()
+    spec = Spec(name="job", run="true", workdir=str(tmp_path / "work"))
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+        with pytest.raises(StoreUnavailable, match="no place to pack") as caught:
+            try_to_submit(home, store, spec)
+    assert "TMPDIR" in caught.value.hint
+    assert store.jobs() == []
+    assert not home.secrets("job").exists()
+    assert [p for p in home.blobs.rglob("*") if p.is_file()] == []
+    assert try_to_submit(home, store, spec) == "job", "the name is free again"
+    store.close()
+
+
+def test_a_name_that_is_taken_gets_a_number_unless_somebody_insists(home: Home) -> None:
+    store = SqliteStore(home.database, owner_seed="s")
+    spec = Spec(name="job", run="true")
+    assert [try_to_submit(home, store, spec, exact_name=False) for _ in range(3)] == ["job", "job-2", "job-3"]
+    with pytest.raises(UsageError, match="a job called 'job' already"):
+        try_to_submit(home, store, spec)
+    assert len(store.jobs()) == 3
+    assert home.secrets("job").exists(), "the secrets of the first are still its own"
+    store.close()
