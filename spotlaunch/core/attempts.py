@@ -29,6 +29,8 @@ def look_at_attempts(draft: Draft, job: Job) -> None:
     if not draft.mail(job.name).ok:
         return
     for attempt in draft.live(job.name):
+        if attempt not in draft.live(job.name):
+            continue  # the job ended with the attempt before it, and took this one along
         status = draft.mail(job.name).statuses.get(attempt.number)
         if status is not None:
             attempt = _hear(draft, attempt, status)
@@ -153,9 +155,7 @@ def finish(draft: Draft, job: Job, state: str, reason: str, *, exit_code: int | 
     return job
 
 
-def conclude(
-    draft: Draft, attempt: Attempt, outcome: Outcome, reason: str, *, exit_code: int | None = None
-) -> None:
+def conclude(draft: Draft, attempt: Attempt, outcome: Outcome, reason: str, *, exit_code: int | None = None) -> None:
     """Close an attempt and let go of its machine; a spot pool that took the machine rests."""
     machine = draft.machine_of(attempt)
     draft.set_attempt(attempt, outcome=outcome, reason=reason, exit_code=exit_code, ended_at=draft.now)

@@ -214,6 +214,28 @@ class AddEvent:
     event: Event
 
 
+def job_of(write: Write, machines: Mapping[str, str]) -> str:
+    """Whose state a write changes; an empty text for a refusal, which is everybody's.
+
+    ``machines`` gives the job of each launch key that the book knows.
+    """
+    match write:
+        case AddAttempt(attempt=a):
+            return a.job
+        case AddMachine(machine=m):
+            return m.job
+        case SetJob(name=name):
+            return name
+        case SetAttempt(job=job):
+            return job
+        case SetMachine(launch_key=key):
+            return machines.get(key, "")
+        case AddEvent(event=e):
+            return e.job
+        case PutRefusal():
+            return ""
+
+
 Write = AddAttempt | AddMachine | SetJob | SetAttempt | SetMachine | PutRefusal | AddEvent
 
 

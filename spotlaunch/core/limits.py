@@ -30,7 +30,7 @@ def ask_to_leave(draft: Draft, attempt: Attempt, reason: str) -> None:
 def press_leavers(draft: Draft, job: Job) -> None:
     """Repeat what was asked, and end the machines of those who take too long."""
     for attempt in draft.live(job.name):
-        if attempt.leave_asked_at is None:
+        if attempt.leave_asked_at is None or draft.job(job.name).over:
             continue
         ask_to_leave(draft, attempt, attempt.leave_reason)
         silent_s = draft.now - max(attempt.heard_at or 0.0, attempt.leave_asked_at)

@@ -26,9 +26,7 @@ FOR_EVER_S = 10 * 365 * 86400.0
 WHOLE_PROVIDER = frozenset({"NotAuthorized", "OutOfFunds", "Throttled", "Transient"})
 
 
-def refuse(
-    known: Iterable[Refusal], refused: Refused, *, now: float, traits: Traits, job: str, key: str
-) -> Refusal:
+def refuse(known: Iterable[Refusal], refused: Refused, *, now: float, traits: Traits, job: str, key: str) -> Refusal:
     """The refusal to write down for one no.
 
     ``known`` are the refusals of the book: an earlier one of the same scope makes the rest grow. ``key`` (a

@@ -30,9 +30,7 @@ def want_of(job: Job) -> Want:
     """What to ask providers for on behalf of a job."""
     r, spec = job.spec.resources, job.spec
     markets: tuple[Market, ...] = BOTH if spec.market == "auto" else (spec.market,)
-    return Want(
-        gpus=r.gpus, cpus=r.cpus, memory_gb=r.memory_gb, disk_gb=r.disk_gb, markets=markets, image=spec.image
-    )
+    return Want(gpus=r.gpus, cpus=r.cpus, memory_gb=r.memory_gb, disk_gb=r.disk_gb, markets=markets, image=spec.image)
 
 
 def needs_machine(job: Job, live: list[Attempt]) -> bool:

@@ -6,7 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, wait
 from dataclasses import dataclass
 
-from spotlaunch.core.book import OVER, AddEvent, Asked, Book, Event, Job, Plan, SetJob, World, Write
+from spotlaunch.core.book import (
+    OVER,
+    AddEvent,
+    Asked,
+    Book,
+    Call,
+    Event,
+    Job,
+    Launch,
+    Plan,
+    PutAsk,
+    SetJob,
+    World,
+    Write,
+    job_of,
+)
 from spotlaunch.core.decide import decide, hungry
 from spotlaunch.core.start import is_file_store
 from spotlaunch.errors import StaleWrite, StoreUnavailable
@@ -24,6 +39,9 @@ LEASE_S = 60.0
 # on this computer costs nothing to read.
 MAIL_FILE_S = 0.5
 MAIL_BUCKET_S = 2.0
+
+# After a look whose plan was stale for some job: its state has moved, so look again, but never in a hot loop.
+STALE_S = 0.2
 
 # With the store broken (a full disk), look again after this.
 BROKEN_STORE_S = 5.0
@@ -141,13 +159,34 @@ class Watchdog:
             in_flight=in_flight | self._actor.in_flight(),
         )
         plan = decide(world)
+        stale = self._write_plan(world, plan)
+        self._actor.act(world, [c for c in plan.calls if _job_of_call(c) not in stale])
+        wake_at = now + STALE_S if stale else self._next_look(book, plan, busy)
+        return wake_at, not book.jobs and not book.machines
+
+    def _write_plan(self, world: World, plan: Plan) -> frozenset[str]:
+        """Write a plan in one transaction. Returns the jobs for which it came too late: no call of theirs is made.
+
+        When somebody (a command, a call's answer) moved the book meanwhile, each job is written by itself, so
+        that one whose state is in dispute never holds up the others.
+        """
         try:
             self.write(plan.writes)
         except StaleWrite as e:
-            self._out.complain(f"the book moved during the look; looking again: {e.message}")
-            return now, False
-        self._actor.act(world, plan.calls)
-        return self._next_look(book, plan, busy), not book.jobs and not book.machines
+            self._out.complain(f"the book moved during the look: {e.message}")
+        else:
+            return frozenset()
+        job_of_machine = {m.launch_key: m.job for m in world.book.machines}
+        by_job: dict[str, list[Write]] = {}
+        for w in plan.writes:
+            by_job.setdefault(job_of(w, job_of_machine), []).append(w)
+        stale = set()
+        for job, writes in by_job.items():
+            try:
+                self.write(writes)
+            except StaleWrite:
+                stale.add(job)
+        return frozenset(stale)
 
     def write(self, writes: Sequence[Write]) -> None:
         """Apply under the lease, then tell the story and forget what is no longer needed."""
@@ -171,3 +210,10 @@ class Watchdog:
                 every_s = MAIL_FILE_S if is_file_store(job.store_url) else MAIL_BUCKET_S
                 wake_at = min(wake_at, self._clock.now() + every_s)
         return wake_at
+
+
+def _job_of_call(call: Call) -> str | None:
+    """Whose call it is; None for an end, which is right whatever became of the job."""
+    if isinstance(call, Launch):
+        return call.order.job
+    return call.job if isinstance(call, PutAsk) else None

@@ -18,6 +18,7 @@ from tests.sim.clock import SimClock
 
 TICK_S = 60.0
 COMMIT_EVERY = 5
+RESTORE_S = 300.0
 
 
 @dataclass
@@ -119,7 +120,10 @@ class SimAgent:
         if not self.habits.claim_before_read and self.read_step is None:
             head = self.register.head()
             self.read_step = head.step if head else 0
-            return  # reading takes its time, and only then comes the claim
+            self.waited_s = 0.0
+        if self.read_step is not None and self.waited_s < RESTORE_S:
+            self.waited_s += TICK_S
+            return  # bringing a large checkpoint takes its time, and only then comes the claim
         self.head = self.register.claim(self.attempt, self.by, self.clock.now())
         self.step = self.head.step if self.read_step is None else self.read_step
         self.resumed = self.committed = self.step

@@ -34,8 +34,10 @@ class SimMachine:
     price: Decimal
     started_at: float
     ended_at: float | None = None
+    end_called_at: float | None = None  # first asked for, whether or not that call was heard
     end_asked_at: float | None = None
     taken: bool = False
+    hidden: bool = False
     on_notice: list[Callable[[float], None]] = field(default_factory=list)
 
     @property
@@ -44,14 +46,26 @@ class SimMachine:
 
 
 class SimCloud:
-    """The port `Provider` over simulated time. ``calm`` turns every fault off."""
+    """The port `Provider` over simulated time. ``calm`` turns every fault off.
+
+    A ``liar`` breaks the contract of the port: its listings now and then lack a machine that is up, and what
+    it was asked to end runs on for long. Nothing may be lost by that, though it costs.
+    """
 
     def __init__(
-        self, name: str, clock: SimClock, random: Random, places: list[SimPool], traits: Traits, boot: Callable[[SimMachine, Order], None]
+        self,
+        name: str,
+        clock: SimClock,
+        random: Random,
+        places: list[SimPool],
+        traits: Traits,
+        boot: Callable[[SimMachine, Order], None],
     ) -> None:
         self.name = name
         self.traits = traits
         self.calm = False
+        self.liar = False
+        self.refusals = 0
         self.machines: dict[str, SimMachine] = {}
         self.launch_calls: list[str] = []
         self.terminate_calls: list[str] = []
@@ -88,7 +102,7 @@ class SimCloud:
             raise Throttled("too many requests", retry_after_s=30.0)
         if self._chance(0.04):
             raise Transient("try again")
-        if self._chance(0.06):
+        if self._chance(0.04):
             raise OutcomeUnknown("the answer was lost before the call got there")
         if self.traits.idempotent_launch:
             twin = next((m for m in self.machines.values() if m.alive and m.launch_key == order.launch_key), None)
@@ -100,7 +114,7 @@ class SimCloud:
             no = self._refusal(place)
             if no is None:
                 machine = self._make(order, offer, place)
-                if self._chance(0.10):
+                if self._chance(0.15):
                     raise OutcomeUnknown("the answer was lost after the machine was made", refused=refused)
                 return Launched(instance_id=machine.instance_id, offer=offer, refused=tuple(refused))
             refused.append(Refused(scope=Scope.of(offer.pool), error=type(no).__name__, reason=no.message))
@@ -108,6 +122,7 @@ class SimCloud:
 
     def _refusal(self, place: SimPool) -> ProviderError | None:
         if place.dry_until > self._clock.now() and not self.calm:
+            self.refusals += 1
             return NoCapacity("insufficient capacity")
         if self._chance(0.01):
             return QuotaExceeded("vCPU limit exceeded")
@@ -117,9 +132,12 @@ class SimCloud:
         # As of a little while ago; then the answer takes its time on the way.
         seen_at = self._clock.now() - (0.0 if self.calm else self._random.uniform(0, self.traits.settle_s * 0.9))
         seen = [self._seen(m) for m in self.machines.values() if self._visible(m, seen_at)]
+        if seen and self._chance(0.03 if self.liar else 0.0):
+            # No cloud should, and they do: one that is up is missing. It costs, but nothing may be lost by it.
+            self.machines[seen.pop(self._random.randrange(len(seen))).instance_id].hidden = True
         if not self.calm:
             self._clock.advance(self._random.uniform(0, 8))
-        if self._chance(0.08):
+        if self._chance(0.04):
             raise Transient(f"{self.name}: the listing broke off")
         return seen
 
@@ -137,6 +155,8 @@ class SimCloud:
 
     def terminate(self, instance_ids: Sequence[str]) -> dict[str, str]:
         self.terminate_calls += instance_ids
+        for machine in (self.machines[i] for i in instance_ids if i in self.machines):
+            machine.end_called_at = machine.end_called_at or self._clock.now()
         if self._chance(0.1):
             raise Transient("try again")
         failures = {}
@@ -150,6 +170,8 @@ class SimCloud:
             if machine.end_asked_at is None:
                 machine.end_asked_at = self._clock.now()
             slow_s = 1.0 if self.calm else self._random.uniform(1, 60)
+            if self._chance(0.5 if self.liar else 0.05):
+                slow_s = self._random.uniform(60, 2400)  # asked to end, and running on: a ghost
             self._clock.after(slow_s, lambda m=machine: self.end(m))  # type: ignore[misc]
         return failures
 
@@ -186,10 +208,10 @@ class SimCloud:
             machine.ended_at = self._clock.now()
 
     def dry_spell(self) -> None:
-        """One pool after another runs dry for a while, for as long as there are faults."""
+        """One pool after another runs dry for a while, now and then all of them, for as long as there are faults."""
         if self.calm:
             return
-        place = self._random.choice(list(self._places.values()))
-        if place.pool.market == "spot":
+        spot = [p for p in self._places.values() if p.pool.market == "spot"]
+        for place in spot if self._random.random() < 0.3 else [self._random.choice(spot)]:
             place.dry_until = self._clock.now() + self._random.uniform(60, 2400)
         self._clock.after(self._random.uniform(60, 1200), self.dry_spell)

@@ -34,6 +34,9 @@ FAULTS_S = 6 * 3600.0
 CALM_S = 8 * 3600.0
 BILLING_TICK_S = 60.0
 
+# A look every ten seconds all the time: more means that the loop runs hot.
+LOOKS_MOST = int((FAULTS_S + CALM_S) / 10)
+
 # Looking into mailboxes every two seconds would make a world of hours cost minutes.
 MAIL_EVERY_S = 30.0
 
@@ -48,7 +51,9 @@ class Report:
 
     seed: int
     broken: list[str] = field(default_factory=list)
+    liars: bool = False
     attempts: int = 0
+    refusals: int = 0
     machine_s: float = 0.0
     doubled_s: float = 0.0
     crashes: int = 0
@@ -75,6 +80,7 @@ class SimWorld:
         self.store = store_class(":memory:", owner_seed=str(seed))
         self.habits = habits or Habits()
         self.calm = False
+        self.complaints: list[str] = []
         self.cut_until: dict[str, float] = {}
         self.mail_cut_until = 0.0
         self.planned: set[str] = set()
@@ -83,6 +89,9 @@ class SimWorld:
         self._watchdogs = 0
         self._depth = 0
         self.clouds = [self._cloud("east", 0), self._cloud("west", 1)]
+        self.report.liars = self.random.random() < 0.3
+        for cloud in self.clouds:
+            cloud.liar = self.report.liars
         self._submit()
 
     # -- the furniture -----------------------------------------------------------------------------------
@@ -106,7 +115,7 @@ class SimWorld:
             server_side_ttl=False,
             list_interval_s=60.0,
             boot_timeout_s=600.0,
-            silence_s=1800.0,
+            silence_s=1200.0,
         )
         return SimCloud(name, self.clock, self.random, places, traits, self._boot)
 
@@ -154,7 +163,7 @@ class SimWorld:
             by=machine.instance_id,
         )
         machine.on_notice.append(agent.notice)
-        if not self.calm and self.random.random() < 0.25:
+        if not self.calm and self.random.random() < 0.4:
             # A partition that may outlast what the watchdog believes of this machine: a ghost in the making.
             self.clock.after(self.random.uniform(0, 1800), partial(self._partition, machine.instance_id))
         if not self.calm and self.random.random() < 0.04:
@@ -182,7 +191,7 @@ class SimWorld:
             secrets=lambda job: {},
             forget_secrets=lambda job: None,
             told=lambda event: None,
-            complain=lambda line: None,
+            complain=self.complaints.append,
             ring=self.clock.ring,
             lookers=AtOnce(),
             callers=callers,
@@ -207,6 +216,7 @@ class SimWorld:
                 if self.clock.now() >= dies_at:
                     self._die_somewhere(watchdog, callers)
                 wake_at, _ = watchdog.look()
+                self.clock.advance(0.1)  # a look takes a moment
                 if wake_at > self.clock.now():
                     self.clock.sleep_until(min(wake_at, until))
         except LeaseHeld:
@@ -219,13 +229,34 @@ class SimWorld:
     def _die_somewhere(self, watchdog: Watchdog, callers: Later) -> None:
         """Die at any line of acting, or only stall there while another watchdog takes over."""
         if self._depth == 0 and self.random.random() < 0.4:
-            line = CrashAtLine(self.random.randint(1, 60), partial(self._stall, callers))
+            line = CrashAtLine(watchdog, self.random.randint(1, 60), partial(self._stall, callers))
         else:
-            line = CrashAtLine(self.random.randint(1, 60), _crash)
+            line = CrashAtLine(watchdog, self.random.randint(1, 60), _crash)
         with line:
             watchdog.look()
             self.clock.advance(60.0)  # its calls are made, and their results written, meanwhile
         raise Crash
+
+    def rival(self, until: float) -> None:
+        """Somebody starts a second watchdog while one is awake: it must see the lease and go home.
+
+        If nothing stops it, its looks fall between the lines of the other's.
+        """
+        try:
+            watchdog, _ = self.new_watchdog()
+        except LeaseHeld:
+            return
+
+        def look() -> None:
+            if self.calm or self.clock.now() >= until:
+                return
+            try:
+                watchdog.look()
+            except LeaseHeld:
+                return
+            self.clock.after(self.random.uniform(5, 40), look)
+
+        look()
 
     def _stall(self, callers: Later) -> None:
         """This process is frozen for minutes, between two lines; the world goes on without it."""
@@ -252,7 +283,10 @@ class SimWorld:
         self.report.broken += properties.broken(
             self.store, machines, calls, self.planned, registers, self.totals, self.clock.now(), BILLING_TICK_S
         )
+        if self.report.looks > LOOKS_MOST:
+            self.report.broken.append(f"the loop spins: {self.report.looks} looks, {self.complaints[-1:]}")
         self.report.attempts = sum(j.last_attempt for j in self.store.jobs())
+        self.report.refusals = sum(c.refusals for c in self.clouds)
         self.report.machine_s = sum((m.ended_at or self.clock.now()) - m.started_at for m in machines)
         self.report.doubled_s = properties.doubled_s(machines, self.clock.now())
 
@@ -262,9 +296,10 @@ def _crash() -> None:
 
 
 class CrashAtLine:
-    """Runs ``then`` at the n-th line executed inside `watchdog.act`, whichever that is."""
+    """Runs ``then`` at the n-th line that this watchdog's `Actor` executes, whichever that is."""
 
-    def __init__(self, n: int, then: Callable[[], None]) -> None:
+    def __init__(self, watchdog: Watchdog, n: int, then: Callable[[], None]) -> None:
+        self._actor = watchdog._actor
         self._left = n
         self._then = then
 
@@ -275,7 +310,9 @@ class CrashAtLine:
         sys.settrace(None)
 
     def _calls(self, frame: FrameType, event: str, arg: object) -> Any:
-        return self._lines if frame.f_code.co_filename == act.__file__ else None
+        # Another watchdog may look meanwhile: its lines are not this process's.
+        ours = frame.f_code.co_filename == act.__file__ and frame.f_locals.get("self") is self._actor
+        return self._lines if ours else None
 
     def _lines(self, frame: FrameType, event: str, arg: object) -> Any:
         if event == "line":
@@ -315,6 +352,8 @@ def _play(world: SimWorld) -> None:
     faults_end = world.start + FAULTS_S
     for cloud in world.clouds:
         cloud.dry_spell()
+    for _ in range(2):
+        world.clock.after(world.random.uniform(0, FAULTS_S / 2), partial(world.rival, faults_end))
     while world.clock.now() < faults_end:
         world.run_watchdog(faults_end)
         if world.random.random() < 0.3:
@@ -329,5 +368,3 @@ def _play(world: SimWorld) -> None:
     while not world.done() and world.clock.now() < faults_end + CALM_S:
         world.run_watchdog(faults_end + CALM_S)
     world.report.over_at = world.clock.now()
-
-
