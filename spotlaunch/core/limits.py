@@ -13,6 +13,7 @@ from spotlaunch.core.wire import Ask
 # A job at its cost limit is asked to leave this long before the money is spent, on top of its grace: time
 # to hear the ask and to upload what the program saved.
 LEAVE_AHEAD_S = 30.0
+RUNTIME_AHEAD_MOST = 0.25
 
 
 def ask_to_leave(draft: Draft, attempt: Attempt, reason: str) -> None:
@@ -65,8 +66,8 @@ def heed_limits(draft: Draft, job: Job) -> None:
     burning = [m for m in draft.machines(job.name) if m.state in ("launching", "up", "ending")]
     if not live or not burning:
         return
-    ahead_s = job.spec.checkpoint.grace_s + LEAVE_AHEAD_S
-    for left_s, reason in _time_left(draft, job, sum((m.price_usd_hour for m in burning), Decimal(0)), len(burning)):
+    usd_hour = sum((m.price_usd_hour for m in burning), Decimal(0))
+    for left_s, ahead_s, reason in _time_left(draft, job, usd_hour, len(burning)):
         if left_s <= 0:
             finish(draft, draft.job(job.name), "failed", reason)
             return
@@ -79,15 +80,18 @@ def heed_limits(draft: Draft, job: Job) -> None:
             draft.wake(draft.now + left_s - ahead_s)
 
 
-def _time_left(draft: Draft, job: Job, usd_hour: Decimal, machines: int) -> list[tuple[float, str]]:
-    """Seconds until each limit is reached at the present burn, with the reason to give."""
+def _time_left(draft: Draft, job: Job, usd_hour: Decimal, machines: int) -> list[tuple[float, float, str]]:
+    """Seconds until each limit is reached at the present burn, how long before that to leave, and the reason."""
     limits, left = job.spec.limits, []
+    ahead_s = job.spec.checkpoint.grace_s + LEAVE_AHEAD_S
     if limits.cost_usd is not None and usd_hour > 0:
         seconds = float((limits.cost_usd - draft.spent_usd(job.name)) / usd_hour * 3600)
-        left.append((seconds, f"limits.cost_usd (${limits.cost_usd}) is reached"))
+        left.append((seconds, ahead_s, f"limits.cost_usd (${limits.cost_usd}) is reached"))
     if limits.runtime_s is not None and machines:
         seconds = (limits.runtime_s - draft.ran_s(job.name)) / machines
-        left.append((seconds, f"limits.runtime ({limits.runtime_s:.0f} s of machine time) is reached"))
+        # A minute's limit must not be all leaving: that takes a quarter of it at most.
+        ahead_s = min(ahead_s, limits.runtime_s * RUNTIME_AHEAD_MOST)
+        left.append((seconds, ahead_s, f"limits.runtime ({limits.runtime_s:.0f} s of machine time) is reached"))
     return left
 
 
