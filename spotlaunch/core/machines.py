@@ -10,7 +10,7 @@ from spotlaunch.core.draft import Draft
 from spotlaunch.core.facts import SeenMachine
 
 # A machine that is to end and is still listed is asked again this often.
-ASK_AGAIN_S = 10.0
+ASK_AGAIN_S = 30.0
 
 
 def look_at_machines(draft: Draft, job: Job) -> None:

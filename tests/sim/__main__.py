@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
 
-from tests.sim.world import Report, run_world
+from tests.sim.many import run_worlds, waste
+from tests.sim.world import Report
 
 
 def main() -> int:
@@ -18,9 +18,7 @@ def main() -> int:
     args = parser.parse_args()
     seeds = [args.seed] if args.seed is not None else list(range(args.first, args.first + args.worlds))
     began = time.monotonic()
-    with ProcessPoolExecutor() as pool:
-        reports = list(pool.map(run_world, seeds)) if len(seeds) > 1 else [run_world(seeds[0])]
-    return show(reports, time.monotonic() - began)
+    return show(run_worlds(seeds), time.monotonic() - began)
 
 
 def show(reports: list[Report], took_s: float) -> int:
@@ -28,13 +26,20 @@ def show(reports: list[Report], took_s: float) -> int:
     for r in bad:
         print(f"seed {r.seed}: " + "; ".join(r.broken))
     n = len(reports)
-    print(
-        f"{n} worlds in {took_s:.0f} s, {len(bad)} broken; per world: {sum(r.crashes for r in reports) / n:.1f} crashes,"
-        f" {sum(r.attempts for r in reports) / n:.1f} attempts, {sum(r.looks for r in reports) / n:.0f} looks,"
-        f" {sum(r.machine_s for r in reports) / n / 3600:.2f} machine hours,"
-        f" {sum(r.doubled_s for r in reports) / n / 60:.1f} minutes doubled"
-    )
-    return 1 if bad else 0
+    means = {
+        "crashes": sum(r.crashes for r in reports) / n,
+        "attempts": sum(r.attempts for r in reports) / n,
+        "refusals": sum(r.refusals for r in reports) / n,
+        "looks": sum(r.looks for r in reports) / n,
+        "machine hours": sum(r.machine_s for r in reports) / n / 3600,
+        "minutes doubled": sum(r.doubled_s for r in reports) / n / 60,
+    }
+    told = ", ".join(f"{value:.1f} {name}" for name, value in means.items())
+    print(f"{n} worlds in {took_s:.0f} s, {len(bad)} broken; per world: {told}")
+    wasted = waste(reports) if n >= 40 else []
+    for line in wasted:
+        print(line)
+    return 1 if bad or wasted else 0
 
 
 if __name__ == "__main__":

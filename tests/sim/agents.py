@@ -6,6 +6,7 @@ Register and mailbox are the real ones, over object storage that partitions can 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 
@@ -187,12 +188,12 @@ class SimAgent:
         status = self._status("left")
         self.mailbox.put_status(status)
         self.phase = "left"
-        self.clock.after(5.0, self.shut_down)
+        self.clock.after(1.0, self.shut_down)
 
     def _gone(self, why: str) -> None:
         self.left_why, self.phase = why, "left"
         self._report()
-        self.clock.after(5.0, self.shut_down)
+        self.clock.after(1.0, self.shut_down)
 
     def _status(self, phase: str) -> Status:
         return Status(
@@ -212,7 +213,5 @@ class SimAgent:
         )
 
     def _report(self) -> None:
-        try:
+        with suppress(BlobsUnavailable):
             self.mailbox.put_status(self._status(self.phase))
-        except BlobsUnavailable:
-            pass

@@ -59,7 +59,7 @@ class AtOnce(Executor):
         future: Future[Any] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
-        except Exception as e:
+        except Exception as e:  # noqa: BLE001 - this is what an executor does
             future.set_exception(e)
         return future
 
@@ -91,7 +91,7 @@ class Later(Executor):
                 return
             try:
                 result = fn(*args, **kwargs)
-            except Exception as e:
+            except Exception as e:  # noqa: BLE001 - this is what an executor does
                 future.set_exception(e)
             else:
                 future.set_result(result)

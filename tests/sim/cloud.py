@@ -129,20 +129,17 @@ class SimCloud:
         return None
 
     def list_machines(self) -> Sequence[SeenMachine]:
-        # As of a little while ago; then the answer takes its time on the way.
-        seen_at = self._clock.now() - (0.0 if self.calm else self._random.uniform(0, self.traits.settle_s * 0.9))
-        seen = [self._seen(m) for m in self.machines.values() if self._visible(m, seen_at)]
+        # Machines show up late; and page after page takes its time, in which others go.
+        born_until = self._clock.now() - (0.0 if self.calm else self._random.uniform(0, self.traits.settle_s * 0.9))
+        if not self.calm:
+            self._clock.advance(self._random.uniform(0, 9))
+        seen = [self._seen(m) for m in self.machines.values() if m.alive and m.started_at <= born_until]
         if seen and self._chance(0.03 if self.liar else 0.0):
             # No cloud should, and they do: one that is up is missing. It costs, but nothing may be lost by it.
             self.machines[seen.pop(self._random.randrange(len(seen))).instance_id].hidden = True
-        if not self.calm:
-            self._clock.advance(self._random.uniform(0, 8))
-        if self._chance(0.04):
+        if self._chance(0.08):
             raise Transient(f"{self.name}: the listing broke off")
         return seen
-
-    def _visible(self, machine: SimMachine, at: float) -> bool:
-        return machine.started_at <= at and (machine.ended_at is None or machine.ended_at > at)
 
     def _seen(self, machine: SimMachine) -> SeenMachine:
         return SeenMachine(

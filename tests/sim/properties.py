@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from itertools import pairwise
 
-from spotlaunch.core.wire import Entry
+from spotlaunch.core.book import Attempt
+from spotlaunch.core.wire import Entry, Status
 from spotlaunch.ports import Store
 from tests.sim.cloud import SimMachine
 
@@ -43,7 +45,7 @@ def broken(
 def _register(job: str, entries: Sequence[Entry]) -> list[str]:
     """Committed progress never goes back, and at most one attempt commits at a time."""
     found = []
-    for before, after in zip(entries, entries[1:], strict=False):
+    for before, after in pairwise(entries):
         if after.step < before.step:
             found.append(f"{job}: progress went back from {before.step} to {after.step} (attempt {after.epoch})")
         if after.epoch < before.epoch:
@@ -63,6 +65,18 @@ def _over_limit(job: str, machines: Sequence[SimMachine], limit: Decimal, tick_s
     tick = max((m.price for m in machines), default=Decimal(0)) * Decimal(tick_s) / 3600
     over = cost - limit
     return [f"{job} cost {cost:.3f}, its limit is {limit}"] if over > tick + slack else []
+
+
+def misjudged(attempts: Sequence[Attempt], status_of: Callable[[int], Status | None]) -> list[str]:
+    """An attempt whose agent had said that the program ended well is never taken for one that was lost."""
+    found = []
+    for a in attempts:
+        status = status_of(a.number)
+        if status is None or a.ended_at is None or a.outcome not in ("preempted", "lost"):
+            continue
+        if status.left_why == "exited" and status.exit_code == 0 and status.at < a.ended_at:
+            found.append(f"attempt {a.number} of {a.job} had ended well, and was judged {a.outcome}")
+    return found
 
 
 def job_of(machine: SimMachine) -> str:

@@ -34,8 +34,8 @@ FAULTS_S = 6 * 3600.0
 CALM_S = 8 * 3600.0
 BILLING_TICK_S = 60.0
 
-# A look every ten seconds all the time: more means that the loop runs hot.
-LOOKS_MOST = int((FAULTS_S + CALM_S) / 10)
+# A look every five seconds all the time: more means that the loop runs hot.
+LOOKS_MOST = int((FAULTS_S + CALM_S) / 5)
 
 # Looking into mailboxes every two seconds would make a world of hours cost minutes.
 MAIL_EVERY_S = 30.0
@@ -69,6 +69,7 @@ class SimWorld:
         seed: int,
         *,
         habits: Habits | None = None,
+        liars: bool | None = None,
         watchdog_class: type[Watchdog] = Watchdog,
         store_class: type[SqliteStore] = SqliteStore,
     ) -> None:
@@ -89,7 +90,7 @@ class SimWorld:
         self._watchdogs = 0
         self._depth = 0
         self.clouds = [self._cloud("east", 0), self._cloud("west", 1)]
-        self.report.liars = self.random.random() < 0.3
+        self.report.liars = self.random.random() < 0.3 if liars is None else liars
         for cloud in self.clouds:
             cloud.liar = self.report.liars
         self._submit()
@@ -283,6 +284,9 @@ class SimWorld:
         self.report.broken += properties.broken(
             self.store, machines, calls, self.planned, registers, self.totals, self.clock.now(), BILLING_TICK_S
         )
+        for job in self.store.jobs():
+            mailbox = Mailbox(self.blobs, job.name)
+            self.report.broken += properties.misjudged(self.store.attempts(job.name), mailbox.status)
         if self.report.looks > LOOKS_MOST:
             self.report.broken.append(f"the loop spins: {self.report.looks} looks, {self.complaints[-1:]}")
         self.report.attempts = sum(j.last_attempt for j in self.store.jobs())

@@ -1,0 +1,50 @@
+"""Each safety habit, taken away, makes the simulation fail: that is how we know that it can.
+
+Without the sweep or a fence, or with the book read too early, worlds break. Without the other habits nothing is
+lost, but worlds cost more than `many.waste` allows.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.sim.many import run_worlds, waste
+
+pytestmark = pytest.mark.sim
+
+# Where clouds lie, ghosts live long enough to write; there the two guards of the register are needed most.
+SEEDS = range(60)
+
+
+@pytest.mark.parametrize(
+    ("habit", "said"),
+    [
+        ("claim before read", "progress went back"),
+        ("the epoch fence", "had claimed"),
+        ("the sweep", "still up after calm"),
+        ("cloud before book", "had ended well, and was judged"),
+    ],
+)
+def test_without_it_worlds_break(habit: str, said: str) -> None:
+    reports = run_worlds(SEEDS, missing=habit, liars=habit != "cloud before book")
+    assert any(said in line for r in reports for line in r.broken)
+
+
+@pytest.mark.parametrize(
+    ("habit", "said"),
+    [
+        ("the lease", "attempts"),
+        ("unknown is not failed", "doubled"),
+        ("memory of refusals", "refused launches"),
+    ],
+)
+def test_without_it_worlds_cost_too_much(habit: str, said: str) -> None:
+    reports = run_worlds(SEEDS, missing=habit, liars=False)
+    assert any(said in line for line in waste(reports))
+
+
+def test_with_all_habits_the_same_worlds_are_whole_and_cheap() -> None:
+    for liars in (True, False):
+        reports = run_worlds(SEEDS, liars=liars)
+        assert [r.broken for r in reports if r.broken] == []
+        assert waste(reports) == []
