@@ -98,13 +98,14 @@ def refuse_impossible(found: Preview) -> None:
     )
 
 
-def longest_cost_usd(spec: Spec, offer: Offer) -> Decimal | None:
-    """The most that the job's own limits let it cost on ``offer``. None: nothing bounds it."""
+def longest_cost_usd(spec: Spec, ranking: Ranking) -> Decimal | None:
+    """The most that the job's own limits let it cost, on the dearest offer it may take. None: nothing bounds it."""
     bounds = []
     if spec.limits.cost_usd is not None:
         bounds.append(spec.limits.cost_usd)
-    if spec.limits.runtime_s is not None:
-        bounds.append(offer.price_usd_hour * Decimal(spec.limits.runtime_s) / 3600)
+    if spec.limits.runtime_s is not None and ranking.candidates:
+        dearest_usd_hour = max(o.price_usd_hour for o in ranking.candidates)
+        bounds.append(dearest_usd_hour * Decimal(spec.limits.runtime_s) / 3600)
     return min(bounds, default=None)
 
 

@@ -62,7 +62,7 @@ def _cost(spec: Spec, found: Preview, first: Offer) -> str:
     if first.on_demand_usd_hour is not None and first.pool.market == "spot":
         saved = 100 - 100 * first.price_usd_hour / first.on_demand_usd_hour
         text += f", {saved:.0f}% less than on-demand"
-    most = longest_cost_usd(spec, first)
+    most = longest_cost_usd(spec, found.ranking)
     if most is not None:
         return f"{text}; at most about ${render.usd(most)} by its limits"
     return f"{text}; nothing bounds the total (limits.cost_usd would)"
@@ -70,7 +70,7 @@ def _cost(spec: Spec, found: Preview, first: Offer) -> str:
 
 def plan_json(spec: Spec, found: Preview, missing: Mapping[str, str]) -> dict[str, Any]:
     """The plan with stable keys."""
-    most = None if found.first is None else longest_cost_usd(spec, found.first)
+    most = longest_cost_usd(spec, found.ranking)
     return {
         "name": spec.name,
         "first": None if found.first is None else str(found.first.pool),

@@ -60,6 +60,7 @@ def launched(world: World, job: Job, call: Launch, answer: Launched, now: float)
             changes={"waiting_since": None, "rounds": 0, "note": "", "attempts_ran": job.attempts_ran + 1},
         ),
         *_refusals(world, call, answer.refused, now),
+        *_told(call, answer.refused, now),
         _event(
             call,
             now,
@@ -69,6 +70,21 @@ def launched(world: World, job: Job, call: Launch, answer: Launched, now: float)
             instance_id=answer.instance_id,
             price_usd_hour=str(offer.price_usd_hour),
         ),
+    ]
+
+
+def _told(call: Launch, refused: Iterable[Refused], now: float) -> list[Write]:
+    """Why the machine is not the one that was planned: each alternative that was refused before it."""
+    return [
+        _event(
+            call,
+            now,
+            "refused",
+            f"attempt {call.order.attempt}: {r.scope} refused: {r.error}: {r.reason}",
+            error=r.error,
+            scopes=[str(r.scope)],
+        )
+        for r in refused
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from spotlaunch.core import policy
 from spotlaunch.core.attempts import finish
 from spotlaunch.core.book import Alternative, Asked, Attempt, Job, Launch, Machine, PutAsk
@@ -159,7 +161,7 @@ def _launch(
     draft.add(attempt, machine)
     draft.set_job(job, state="running", last_attempt=number, note="")
     order = _order(draft, job, attempt, key, alternatives)
-    doc = _doc(draft, job, attempt, best, predecessor)
+    doc = _doc(draft, job, attempt, alternatives, predecessor)
     draft.calls.append(Launch(provider=best.pool.provider, order=order, doc=doc))
     # Its answer may come while nothing else is due; agents' first words are looked for soon.
     draft.wake(draft.now + draft.world.traits[best.pool.provider].list_interval_s)
@@ -177,7 +179,13 @@ def _alternative(offer: Offer) -> Alternative:
 
 def _order(draft: Draft, job: Job, attempt: Attempt, key: str, alternatives: tuple[Offer, ...]) -> Order:
     spec = job.spec
-    ttl_s = [s for s in (_runtime_left(draft, job), affordable_s(draft, job, alternatives[0].price_usd_hour)) if s]
+    start_s = draft.world.traits[alternatives[0].pool.provider].start_s
+    runtime_s = _runtime_left(draft, job)
+    ends_s = [
+        # Counted from the launch, so past the agent's own limit, which counts from its start and saves first.
+        runtime_s + start_s + spec.checkpoint.grace_s if runtime_s else 0.0,
+        affordable_s(draft, job, _dearest_usd_hour(alternatives)),
+    ]
     return Order(
         launch_key=key,
         job=job.name,
@@ -186,7 +194,7 @@ def _order(draft: Draft, job: Job, attempt: Attempt, key: str, alternatives: tup
         image=spec.image,
         disk_gb=spec.resources.disk_gb,
         price_cap_usd_hour=spec.limits.price_usd_hour,
-        ttl_s=min(ttl_s, default=0.0),
+        ttl_s=min((s for s in ends_s if s), default=0.0),
         agent_env={
             "SPOTLAUNCH_STORE_URL": job.store_url,
             "SPOTLAUNCH_STORE_ENDPOINT": job.store_endpoint,
@@ -197,15 +205,23 @@ def _order(draft: Draft, job: Job, attempt: Attempt, key: str, alternatives: tup
     )
 
 
+def _dearest_usd_hour(alternatives: tuple[Offer, ...]) -> Decimal:
+    """Money must last on whichever alternative is taken."""
+    return max(o.price_usd_hour for o in alternatives)
+
+
 def _runtime_left(draft: Draft, job: Job) -> float:
     limit = job.spec.limits.runtime_s
     return 0.0 if limit is None else max(1.0, limit - draft.ran_s(job.name))
 
 
-def _doc(draft: Draft, job: Job, attempt: Attempt, offer: Offer, predecessor: Attempt | None) -> OrderDoc:
+def _doc(
+    draft: Draft, job: Job, attempt: Attempt, alternatives: tuple[Offer, ...], predecessor: Attempt | None
+) -> OrderDoc:
     spec, wait_s = job.spec, 0.0
     # The agent's own limit counts from its start, the bill from the launch.
-    lasts_s = affordable_s(draft, job, offer.price_usd_hour)
+    offer = alternatives[0]
+    lasts_s = affordable_s(draft, job, _dearest_usd_hour(alternatives))
     budget_s = max(1.0, lasts_s - draft.world.traits[offer.pool.provider].start_s) if lasts_s else 0.0
     if predecessor is not None:
         deadline_at = predecessor.notice_deadline_at or draft.now

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 
+from spotlaunch.agent.leave import PATIENCE_S
 from spotlaunch.core.wire import Entry, OrderDoc, Status
 from spotlaunch.errors import BlobsUnavailable, Superseded
 from spotlaunch.storage.mailbox import Mailbox
@@ -176,6 +177,8 @@ class SimAgent:
         if not self.alive() or self.phase in ("leaving", "left"):
             return
         self.left_why, self.exit_code, self.phase = why, exit_code, "leaving"
+        # Like the real one: with the store away it does not wait for it for ever, at the owner's cost.
+        self.clock.after(PATIENCE_S[why], lambda: self.phase == "left" or self._gone(why))
         try:
             self._farewell()
         except BlobsUnavailable:
