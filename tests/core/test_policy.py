@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spotlaunch.core.chance import draw
+from spotlaunch.core.policy import BACKOFF_CAP, backoff_s, markets_now, remaining_s, repays_move
+from spotlaunch.core.spec import Fallback
+from tests.core.worlds import NOW, a_job, a_spec, an_offer
+
+
+def moves(**changes: Any) -> bool:
+    usual: dict[str, Any] = {
+        "spot": an_offer("1.00"),
+        "on_demand_usd_hour": Decimal("3.00"),
+        "remaining_s": 3600.0,
+        "start_s": 300.0,
+    }
+    return repays_move(**{**usual, **changes})
+
+
+def test_auto_is_spot_alone_until_patience_is_over_and_then_both() -> None:
+    job = a_job(spec=a_spec(fallback=Fallback(patience_s=600)), waiting_since=NOW - 599)
+    early = markets_now(job, now=NOW, spot_possible=True)
+    assert (early.allowed, early.changes_at) == (("spot",), NOW + 1)
+    assert "on-demand in 1 s" in early.why_not
+    late = markets_now(job, now=NOW + 1, spot_possible=True)
+    assert (late.allowed, late.changes_at) == (("spot", "on-demand"), None)
+
+
+def test_a_job_that_has_not_begun_to_wait_has_all_its_patience() -> None:
+    job = a_job(spec=a_spec(fallback=Fallback(patience_s=600)), waiting_since=None)
+    assert markets_now(job, now=NOW, spot_possible=True).changes_at == NOW + 600
+
+
+def test_no_patience_is_spent_where_no_spot_offer_could_ever_fit() -> None:
+    assert markets_now(a_job(waiting_since=NOW), now=NOW, spot_possible=False).allowed == ("spot", "on-demand")
+
+
+def test_a_market_that_was_asked_for_is_the_only_one_however_long_it_takes() -> None:
+    for wish in ("spot", "on-demand"):
+        job = a_job(spec=a_spec(market=wish), waiting_since=0.0)
+        found = markets_now(job, now=NOW, spot_possible=False)
+        assert (found.allowed, found.why_not) == ((wish,), f"market: {wish} in the job file")
+
+
+@given(st.integers(0, 10_000), st.floats(0.1, 1000), st.text(max_size=8))
+def test_backoff_stays_between_a_quarter_of_its_base_and_its_cap(rounds: int, base_s: float, key: str) -> None:
+    assert base_s / 4 <= backoff_s(rounds, base_s, key) <= base_s * BACKOFF_CAP
+
+
+def test_backoff_grows_on_average_and_spreads_with_its_key() -> None:
+    means = [sum(backoff_s(rounds, 10.0, n) for n in range(200)) / 200 for rounds in range(4)]
+    assert means == sorted(means)
+    assert len({backoff_s(3, 10.0, n) for n in range(20)}) == 20
+    assert backoff_s(3, 10.0, "a") == backoff_s(3, 10.0, "a")
+
+
+def test_a_move_to_spot_pays_when_the_saving_outlasts_its_cost() -> None:
+    assert moves(remaining_s=3600.0)  # saves $2.00, costs 300 s of $4.00/h: $0.33
+    assert not moves(remaining_s=600.0 - 1)  # saves just under $0.33
+    assert not moves(spot=an_offer("3.00"))
+    assert not moves(spot=an_offer("3.50"))
+
+
+def test_a_pool_that_takes_machines_away_often_does_not_repay_a_move() -> None:
+    assert moves(spot=an_offer("1.00", interruptions_per_hour=0.5), remaining_s=None)
+    assert not moves(spot=an_offer("1.00", interruptions_per_hour=4.0), remaining_s=None)
+
+
+def test_a_pool_that_is_never_interrupted_is_counted_on_for_half_a_day_at_most() -> None:
+    offer = an_offer("2.999", interruptions_per_hour=0.0)  # saves $0.012 in 12 h
+    assert not moves(spot=offer, remaining_s=None, start_s=10.0)
+    assert moves(spot=offer, remaining_s=12 * 3600.0, start_s=5.0)
+
+
+def test_what_remains_follows_the_pace_so_far() -> None:
+    job = a_job(total_steps=100)
+    assert remaining_s(job, step_now=40, step_then=20, seconds=100.0) == 300.0
+    assert remaining_s(job, step_now=120, step_then=20, seconds=100.0) == 0.0
+
+
+def test_what_remains_is_unknown_without_a_goal_or_without_a_pace() -> None:
+    assert remaining_s(a_job(), step_now=40, step_then=20, seconds=100.0) is None
+    job = a_job(total_steps=100)
+    assert remaining_s(job, step_now=20, step_then=20, seconds=100.0) is None
+    assert remaining_s(job, step_now=40, step_then=20, seconds=0.0) is None
+
+
+@given(st.lists(st.text(max_size=4), max_size=4))
+def test_chance_is_a_hash_in_the_unit_interval(parts: list[str]) -> None:
+    assert 0.0 <= draw(*parts) < 1.0
+    assert draw(*parts) == draw(*parts)
+
+
+def test_chance_tells_its_parts_apart() -> None:
+    assert draw("ab", "c") != draw("a", "bc")

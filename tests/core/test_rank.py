@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spotlaunch.core.facts import Offer, Scope
+from spotlaunch.core.rank import NEAR_EQUAL, Ranking, Terms, TurnedDown, rank
+from spotlaunch.core.spec import Limits, Resources, Where
+from tests.core.worlds import CLOUD, NOW, PAID, a_pool, a_refusal, a_spec, an_offer
+
+REHEARSAL = replace(CLOUD, rehearsal=True, shares_disk=True)
+
+
+def terms(**changes: Any) -> Terms:
+    usual = Terms(
+        spec=a_spec(),
+        job="digits",
+        now=NOW,
+        markets=("spot", "on-demand"),
+        market_why="",
+        refusals=(),
+        traits={"cloud": CLOUD},
+        file_store=False,
+        max_age_s=300.0,
+    )
+    return replace(usual, **changes)
+
+
+def ranked(*offers: Offer, key: str = "sl-abc123-digits-1-0", **changes: Any) -> Ranking:
+    return rank(offers, terms(**changes), launch_key=key)
+
+
+def no_to(offer: Offer, **changes: Any) -> TurnedDown:
+    """Why this one offer is turned down."""
+    found = ranked(offer, **changes)
+    assert found.candidates == ()
+    return found.turned_down[0]
+
+
+def wish(**changes: Any) -> dict[str, Any]:
+    return {"spec": a_spec(**changes)}
+
+
+@pytest.mark.parametrize(
+    ("offer", "given_", "filter_", "words"),
+    [
+        (an_offer(), wish(where=Where(providers=("aws",))), "provider", "where.providers leaves it out"),
+        (an_offer(), wish(where=Where(regions=("eu-*",))), "region", "us-1 is not in where.regions"),
+        (an_offer(), wish(where=Where(exclude=("cloud:us-*",))), "exclude", "where.exclude has cloud:us-*"),
+        (an_offer(), wish(where=Where(exclude=("cloud",))), "exclude", "where.exclude has cloud"),
+        (an_offer(), {"file_store": True}, "store", "cannot see the checkpoint store"),
+        (an_offer(), wish(resources=Resources(gpus=(("H100", 8),))), "gpu", "has V100:1, wanted H100:8"),
+        (an_offer(), wish(resources=Resources(gpus=(("V100", 2),))), "gpu", "has V100:1, wanted V100:2"),
+        (an_offer(gpu="", gpu_count=0), wish(resources=Resources(gpus=(("V100", 1),))), "gpu", "has no GPU"),
+        (an_offer(), wish(resources=Resources(cpus=16)), "cpus", "has 8 CPUs, wanted 16"),
+        (an_offer(), wish(resources=Resources(memory_gb=65)), "memory", "has 64 GB of memory, wanted 65"),
+        (an_offer(disk_gb=50), wish(resources=Resources(disk_gb=60)), "disk", "has 50 GB of disk, wanted 60"),
+        (an_offer(), wish(market="on-demand"), "wish", "market: on-demand in the job file"),
+        (an_offer("1.01"), wish(limits=Limits(price_usd_hour=Decimal("1"))), "price", "$1.01/h is above"),
+        (an_offer(pool=PAID), {"markets": ("spot",), "market_why": "patience"}, "market", "patience"),
+        (an_offer(available="no", why="sold out"), {}, "availability", "sold out"),
+        (an_offer(available="no"), {}, "availability", "not available now"),
+        (an_offer(seen_at=NOW - 301), {}, "age", "seen 301 s ago"),
+        (an_offer(), {"refusals": (a_refusal(),)}, "refusal", "rests for 120 s: dry"),
+    ],
+)
+def test_each_filter_says_its_name_and_a_reason_for_people(
+    offer: Offer, given_: dict[str, Any], filter_: str, words: str
+) -> None:
+    said = no_to(offer, **given_)
+    assert (said.filter, said.offer) == (filter_, offer)
+    assert words in said.reason
+
+
+@pytest.mark.parametrize(
+    "given_",
+    [
+        wish(where=Where(providers=("cloud", "aws"))),
+        wish(where=Where(regions=("us-1",))),
+        wish(where=Where(regions=("us-1a",))),  # a zone is as good as its region
+        wish(where=Where(exclude=("aws", "cloud:eu-*", "other:us-*"))),
+        wish(resources=Resources(gpus=(("H100", 8), ("V100", 1)), cpus=8, memory_gb=64, disk_gb=1000)),
+        wish(market="spot"),
+        wish(limits=Limits(price_usd_hour=Decimal("1.00"))),
+        {"refusals": (a_refusal(until=NOW),)},
+        {"refusals": (a_refusal(job="another"),)},
+        {"refusals": (a_refusal(Scope(provider="cloud", region="us-2")),)},
+        {"file_store": True, "traits": {"cloud": replace(CLOUD, shares_disk=True)}},
+    ],
+)
+def test_an_offer_at_the_very_edge_of_each_filter_is_taken(given_: dict[str, Any]) -> None:
+    offer = an_offer(seen_at=NOW - 300)
+    assert ranked(offer, **given_).candidates == (offer,)
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        Scope(provider="cloud"),
+        Scope(provider="cloud", region="us-1"),
+        Scope(provider="cloud", zone="us-1a"),
+        Scope(provider="cloud", instance_type="big"),
+        Scope(provider="cloud", market="spot"),
+    ],
+)
+def test_a_refusal_covers_all_that_its_scope_does(scope: Scope) -> None:
+    assert no_to(an_offer(), refusals=(a_refusal(scope),)).filter == "refusal"
+
+
+def test_a_rehearsal_stands_aside_where_a_real_cloud_is_set_up() -> None:
+    said = no_to(an_offer(pool=a_pool(provider="local")), traits={"cloud": CLOUD, "local": REHEARSAL})
+    assert (said.filter, said.reason) == ("provider", "a rehearsal, used only when where.providers names it")
+
+
+def test_a_rehearsal_is_used_when_it_is_named_or_alone() -> None:
+    offer = an_offer(pool=a_pool(provider="local"))
+    named = wish(where=Where(providers=("local",)))
+    assert ranked(offer, traits={"cloud": CLOUD, "local": REHEARSAL}, **named).candidates == (offer,)
+    assert ranked(offer, traits={"local": REHEARSAL}).candidates == (offer,)
+
+
+def test_the_cheapest_comes_first_whatever_the_launch_key() -> None:
+    offers = [an_offer(price, a_pool(zone=price)) for price in ("3.00", "1.00", "2.00", "1.50")]
+    for n in range(20):
+        prices = [str(o.price_usd_hour) for o in ranked(*offers, key=f"key-{n}").candidates]
+        assert prices == ["1.00", "1.50", "2.00", "3.00"]
+
+
+def test_near_equals_change_places_with_the_launch_key_and_only_with_it() -> None:
+    offers = [an_offer("1.00", a_pool(zone=f"z{n}")) for n in range(4)] + [an_offer("1.02", a_pool(zone="z9"))]
+    firsts = {ranked(*offers, key=f"key-{n}").candidates[0].pool.zone for n in range(60)}
+    assert firsts == {"z0", "z1", "z2", "z3", "z9"}
+    assert ranked(*offers, key="k").candidates == ranked(*reversed(offers), key="k").candidates
+
+
+def test_among_near_equals_what_surely_is_there_comes_before_what_may_be() -> None:
+    sure, maybe = an_offer("1.02", a_pool(zone="s")), an_offer("1.00", a_pool(zone="m"), available="unknown")
+    assert all(ranked(maybe, sure, key=f"key-{n}").candidates == (sure, maybe) for n in range(20))
+
+
+def test_a_market_stays_possible_while_its_offers_are_only_turned_down_for_now() -> None:
+    assert ranked(an_offer(available="no")).possible("spot")
+    assert not ranked(an_offer()).possible("on-demand")
+    too_small = wish(resources=Resources(cpus=64))
+    assert not ranked(an_offer(available="no"), **too_small).possible("spot")
+
+
+OFFERS = st.lists(
+    st.builds(
+        lambda cents, zone, market, available, age, cpus: an_offer(
+            str(Decimal(cents) / 100),
+            a_pool(zone=zone, market=market),
+            available=available,
+            seen_at=NOW - age,
+            vcpus=cpus,
+        ),
+        st.integers(0, 400),
+        st.sampled_from("abcdef"),
+        st.sampled_from(["spot", "on-demand"]),
+        st.sampled_from(["yes", "no", "unknown"]),
+        st.sampled_from([0, 299, 301]),
+        st.sampled_from([2, 8, 64]),
+    ),
+    max_size=30,
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(OFFERS, st.text(max_size=5), st.sampled_from(["auto", "spot", "on-demand"]))
+def test_every_offer_comes_out_exactly_once_and_in_order_of_price(offers: list[Offer], key: str, market: Any) -> None:
+    found = ranked(
+        *offers,
+        key=key,
+        refusals=(a_refusal(Scope(provider="cloud", zone="a")),),
+        spec=a_spec(market=market, resources=Resources(cpus=4), limits=Limits(price_usd_hour=Decimal("3"))),
+    )
+    out = [*found.candidates, *(t.offer for t in found.turned_down)]
+    assert sorted(map(repr, out)) == sorted(map(repr, offers))
+    assert all(t.reason for t in found.turned_down)
+    for before, after in pairwise(found.candidates):
+        assert before.price_usd_hour <= after.price_usd_hour * NEAR_EQUAL
