@@ -17,11 +17,12 @@ POLL_S = 0.5
 def run(job: str, *, as_json: bool, follow: bool) -> None:
     """Print a job's events so far; with ``follow`` also those to come. Raises `NoSuchJob`."""
     with open_book() as store:
-        for number, event in read(store, job, follow=follow):
-            if as_json:
-                render.as_json(event_json(number, event), line=True)
-            else:
-                print(line(event), flush=follow)
+        story = read(store, job, follow=follow)
+        if as_json:
+            render.json_list((event_json(number, event) for number, event in story), endless=follow)
+            return
+        for _, event in story:
+            print(line(event), flush=follow)
 
 
 def read(

@@ -32,11 +32,13 @@ class Line:
 def run(name: str, *, follow: bool, attempt: int | None, tail: int | None, as_json: bool) -> None:
     """Print the log so far; with ``follow`` also what comes. Raises `NoSuchJob`, `BlobsUnavailable`."""
     with open_book() as store:
-        for line in read(store, name, follow=follow, attempt=attempt, tail=tail):
-            if as_json:
-                if not line.mark:
-                    render.as_json({"attempt": line.attempt, "text": line.text}, line=True)
-            elif not line.mark:
+        lines = read(store, name, follow=follow, attempt=attempt, tail=tail)
+        if as_json:
+            said = ({"attempt": line.attempt, "text": line.text} for line in lines if not line.mark)
+            render.json_list(said, endless=follow)
+            return
+        for line in lines:
+            if not line.mark:
                 print(line.text, flush=follow)
             elif attempt is None:
                 print(f"--- {line.text} ---", flush=follow)

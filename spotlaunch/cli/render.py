@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -110,6 +110,19 @@ def as_json(value: Any, *, line: bool = False) -> None:
     """Print JSON on stdout: indented, or as one ``line`` of many. Money becomes a number."""
     indent, separators = (None, (",", ":")) if line else (2, None)
     print(json.dumps(value, indent=indent, separators=separators, default=_plain, ensure_ascii=False), flush=line)
+
+
+def json_list(values: Iterable[Any], *, endless: bool) -> None:
+    """Print many JSON values: one array, an element a line; or, where no end is in sight, one value a line."""
+    if endless:
+        for value in values:
+            as_json(value, line=True)
+        return
+    between = "[\n"
+    for value in values:
+        print(between + json.dumps(value, separators=(",", ":"), default=_plain, ensure_ascii=False), end="")
+        between = ",\n"
+    print("[]" if between == "[\n" else "\n]")
 
 
 def _plain(value: Any) -> Any:

@@ -32,11 +32,11 @@ def test_the_story_is_told_in_order(cli: Cli, store: SqliteStore) -> None:
     )
 
 
-def test_as_json_it_is_one_object_a_line(cli: Cli, store: SqliteStore) -> None:
+def test_as_json_it_is_a_list(cli: Cli, store: SqliteStore) -> None:
     store.add_job(a_job(), an_event(data={"a": 1}))
     store.add_job(a_job("other"), an_event("other"))
     store.apply([AddEvent(event=an_event(kind="lost", data={}))])
-    assert cli("events", "digits", "--json").json_lines == [
+    assert cli("events", "digits", "--json").json == [
         {"number": 1, "job": "digits", "at": 1000.0, "kind": "submitted", "text": "submitted", "data": {"a": 1}},
         {"number": 3, "job": "digits", "at": 1000.0, "kind": "lost", "text": "submitted", "data": {}},
     ]

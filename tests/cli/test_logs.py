@@ -69,9 +69,9 @@ def test_one_attempt_is_shown_without_marks(cli: Cli, store: SqliteStore, mailbo
     assert (done.code, done.err) == (2, "error: digits has had 2 attempts, not 3\n")
 
 
-def test_as_json_it_is_one_object_a_line(cli: Cli, store: SqliteStore, mailbox: Mailbox) -> None:
+def test_as_json_it_is_a_list(cli: Cli, store: SqliteStore, mailbox: Mailbox) -> None:
     two_attempts(store, mailbox)
-    assert cli("logs", "digits", "--json").json_lines == [
+    assert cli("logs", "digits", "--json").json == [
         {"attempt": 1, "text": "epoch 1"},
         {"attempt": 1, "text": "epoch 2"},
         {"attempt": 1, "text": "epoch 3, cut o"},

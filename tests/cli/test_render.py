@@ -92,3 +92,12 @@ def test_money_in_json_is_a_number(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out) == {"usd": 0.25, "ünï": None}
     render.as_json({"a": [1]}, line=True)
     assert capsys.readouterr().out == '{"a":[1]}\n'
+
+
+def test_many_values_are_one_list_or_one_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    render.json_list(iter([{"a": 1}, {"a": 2}]), endless=False)
+    assert json.loads(capsys.readouterr().out) == [{"a": 1}, {"a": 2}]
+    render.json_list(iter([]), endless=False)
+    assert json.loads(capsys.readouterr().out) == []
+    render.json_list(iter([{"a": 1}, {"a": 2}]), endless=True)
+    assert capsys.readouterr().out == '{"a":1}\n{"a":2}\n'

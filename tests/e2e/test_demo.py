@@ -52,7 +52,7 @@ def digest_in(text: str) -> str:
 
 
 def of_kind(r: Rehearsal, kind: str) -> list[dict[str, Any]]:
-    events = map(json.loads, r.ok("events", "demo", "--json").splitlines())
+    events = json.loads(r.ok("events", "demo", "--json"))
     return [e for e in events if e["kind"] == kind]
 
 
