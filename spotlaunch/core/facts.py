@@ -54,7 +54,8 @@ class Scope:
         )
 
     def __str__(self) -> str:
-        return ":".join([self.provider, *filter(None, (self.zone or self.region, self.instance_type, self.market))])
+        inside = "/".join(filter(None, (self.zone or self.region, self.instance_type, self.market)))
+        return f"{self.provider}:{inside}" if inside else self.provider
 
     @staticmethod
     def of(pool: Pool) -> Scope:
