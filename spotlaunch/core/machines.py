@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+from spotlaunch.core import policy
 from spotlaunch.core.book import Alternative, Attempt, Job, Machine
 from spotlaunch.core.draft import Draft
 from spotlaunch.core.facts import SeenMachine
 
 # A machine that is to end and is still listed is asked again this often.
 ASK_AGAIN_S = 30.0
+
+# The first rest after a call that was never made: half a second to two.
+NEVER_CALLED_REST_S = 2.0
 
 
 def look_at_machines(draft: Draft, job: Job) -> None:
@@ -32,6 +36,10 @@ def look_at_machines(draft: Draft, job: Job) -> None:
                 outcome="refused",
                 reason="the watchdog stopped before it called",
             )
+            if not job.over:
+                # Should it stop there again and again (a defect, then), its tries get ever more seldom.
+                rest_s = policy.backoff_s(job.rounds, NEVER_CALLED_REST_S, machine.launch_key)
+                draft.set_job(job, rounds=job.rounds + 1, next_try_at=draft.now + rest_s)
         elif machine.state != "ended":
             _against_listing(draft, machine)
 
@@ -65,6 +73,9 @@ def _listed(draft: Draft, machine: Machine, seen: SeenMachine) -> None:
             alternatives=(),
             **taken,
         )
+        for attempt in draft.live(machine.job):
+            if attempt.number == machine.attempt:
+                draft.set_attempt(attempt, market=seen.pool.market)  # whether to return to spot hangs on it
         job = draft.job(machine.job)
         draft.set_job(job, waiting_since=None, rounds=0, note="", attempts_ran=job.attempts_ran + 1)
         draft.tell(
