@@ -88,7 +88,7 @@ def _find_machine(draft: Draft, job: Job, live: list[Attempt]) -> None:
         _launch(draft, job, candidates, key, predecessor, fell_back=spot_possible)
     elif ranking.candidates:
         finish(draft, job, "failed", f"limits.cost_usd (${job.spec.limits.cost_usd}) leaves too little for a start")
-    elif not _hopeless(draft, job, ranking):
+    elif live or not _hopeless(draft, job, ranking):  # one with a machine may yet end well within its notice
         _wait(draft, job, asked, ranking, markets)
 
 
