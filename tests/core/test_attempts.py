@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -31,9 +32,9 @@ from tests.core.worlds import (
 )
 
 
-def heard(status: Status, **changes: object) -> After:
+def heard(status: Status, **changes: Any) -> After:
     """A running attempt, and what its agent says."""
-    return look(a_job(**changes), [an_attempt()], [a_machine()], says=[status])  # type: ignore[arg-type]
+    return look(a_job(**changes), [an_attempt()], [a_machine()], says=[status])
 
 
 # -- what agents say ------------------------------------------------------------------------------------
@@ -177,7 +178,7 @@ def test_a_job_that_ends_takes_its_second_attempt_along_exactly_once() -> None:
 # -- without a farewell ---------------------------------------------------------------------------------
 
 
-def gone(**attempt: object) -> After:
+def gone(**attempt: Any) -> After:
     return look(a_job(), [an_attempt(**attempt)], [a_machine()], says=[says()], listed=[])
 
 

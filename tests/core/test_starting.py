@@ -1,0 +1,238 @@
+"""Starting: when a job gets a machine, which one, and what it does when there is none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from spotlaunch.core.decide import hungry
+from spotlaunch.core.draft import IDLE_S
+from spotlaunch.core.facts import Scope
+from spotlaunch.core.policy import ALTERNATIVES, OFFER_MAX_AGE_S
+from spotlaunch.core.spec import CheckpointSpec, Fallback, Limits, Resources, Where
+from tests.core.worlds import (
+    CLOUD,
+    NOW,
+    PAID_OFFER,
+    After,
+    a_job,
+    a_machine,
+    a_new_job,
+    a_pool,
+    a_refusal,
+    a_spec,
+    a_world,
+    an_attempt,
+    an_offer,
+    key_of,
+    look,
+    says,
+)
+
+OTHER = replace(CLOUD, list_interval_s=3.0)
+
+
+def started(*offers: Any, job: Any = None, **changes: Any) -> After:
+    return look(job or a_new_job(), offers=offers, **changes)
+
+
+def test_a_new_job_gets_the_cheapest_offer_and_writes_it_down_before_the_call() -> None:
+    after = started(an_offer("2.00", a_pool(zone="us-1b")), an_offer("1.00"))
+    [launch] = after.launches
+    assert (launch.provider, launch.order.launch_key, launch.order.attempt) == ("cloud", key_of(1), 1)
+    assert (after.machine().state, after.machine().pool, after.machine().price_usd_hour) == (
+        "intended",
+        a_pool(),
+        Decimal("1.00"),
+    )
+    assert (after.job.state, after.job.last_attempt, after.attempts[1].market) == ("running", 1, "spot")
+    assert after.kinds == ["launch"]
+
+
+def test_an_order_holds_the_best_alternatives_of_one_provider_only() -> None:
+    here = [an_offer(str(Decimal("1.00") + n), a_pool(zone=f"z{n}")) for n in range(ALTERNATIVES + 3)]
+    there = an_offer("1.50", a_pool(provider="other"))
+    after = started(*here, there, traits={"cloud": CLOUD, "other": OTHER})
+    assert after.launches[0].order.alternatives == tuple(here[:ALTERNATIVES])
+    assert [a.pool for a in after.machine().alternatives] == [o.pool for o in here[1:ALTERNATIVES]]
+
+
+def test_an_agent_is_told_all_it_needs_and_nothing_secret() -> None:
+    spec = a_spec(
+        setup="make",
+        env={"A": "1"},
+        secrets=("TOKEN",),
+        image="torch",
+        checkpoint=CheckpointSpec(dir="out", every_s=60.0, keep=2, grace_s=9.0),
+    )
+    launch = started(an_offer(), job=a_new_job(spec=spec, bundle="beef")).launches[0]
+    doc = launch.doc
+    assert (doc.job, doc.attempt, doc.run, doc.setup, doc.bundle) == ("digits", 1, "python train.py", "make", "beef")
+    assert (doc.env, doc.secrets, doc.checkpoint_dir, doc.keep, doc.grace_s) == ({"A": "1"}, ["TOKEN"], "out", 2, 9.0)
+    assert (doc.checkpoint_every_s, doc.predecessor, doc.runtime_left_s, doc.budget_left_s) == (60.0, 0, 0.0, 0.0)
+    assert (launch.order.image, launch.order.secret_env) == ("torch", {})
+
+
+def test_limits_become_the_agents_own_so_that_they_hold_with_nobody_watching() -> None:
+    spec = a_spec(limits=Limits(cost_usd=Decimal("1.00"), runtime_s=7200.0, price_usd_hour=Decimal("5")))
+    launch = started(an_offer("1.00"), job=a_new_job(spec=spec), spent_usd="0.50", ran_s=1200.0).launches[0]
+    assert launch.doc.runtime_left_s == 6000.0
+    assert launch.doc.budget_left_s == 1800.0 - CLOUD.start_s
+    assert (launch.order.ttl_s, launch.order.price_cap_usd_hour) == (1800.0, Decimal("5"))
+
+
+def test_with_the_market_not_yet_asked_the_next_look_is_at_once() -> None:
+    after = look(a_new_job())
+    assert (after.launches, after.plan.wake_at, after.job.waiting_since) == ([], NOW, NOW)
+
+
+def test_only_jobs_that_lack_a_machine_now_are_hungry() -> None:
+    jobs = {
+        "new": a_new_job(name="new"),
+        "backing-off": a_new_job(name="backing-off", next_try_at=NOW + 1),
+        "cancelled": a_new_job(name="cancelled", wanted="cancel"),
+        "over": a_job(name="over", state="failed"),
+        "running": a_job(name="running"),
+        "noticed": a_job(name="noticed"),
+        "leaving": a_job(name="leaving"),
+        "paying": a_job(name="paying"),
+    }
+    attempts = [
+        an_attempt(job="running"),
+        an_attempt(job="noticed", noticed_at=NOW - 1),
+        an_attempt(job="leaving", noticed_at=NOW - 1, leave_asked_at=NOW - 1),
+        an_attempt(job="paying", market="on-demand"),
+    ]
+    assert set(hungry(a_world(list(jobs.values()), attempts).book, NOW)) == {"new", "noticed", "paying"}
+
+
+def test_the_market_is_asked_for_what_the_job_file_says() -> None:
+    spec = a_spec(resources=Resources(gpus=(("H100", 8),), cpus=4, memory_gb=9, disk_gb=7), market="spot", image="i")
+    want = hungry(a_world(a_new_job(spec=spec)).book, NOW)["digits"]
+    assert (want.gpus, want.cpus, want.memory_gb, want.disk_gb) == ((("H100", 8),), 4, 9, 7)
+    assert (want.markets, want.image) == (("spot",), "i")
+
+
+# -- patience and fallback ------------------------------------------------------------------------------
+
+DRY = an_offer(available="no")
+
+
+def test_on_demand_has_to_wait_for_patience_to_end() -> None:
+    job = a_new_job(spec=a_spec(fallback=Fallback(patience_s=600)), waiting_since=NOW - 599)
+    after = started(DRY, PAID_OFFER, job=job)
+    assert (after.launches, after.job.rounds, after.job.next_try_at) == ([], 1, NOW + 1)
+    assert after.job.note == "1 not available, 1 on-demand, while there is patience for spot"
+
+
+def test_after_patience_the_job_pays_and_says_so() -> None:
+    job = a_new_job(spec=a_spec(fallback=Fallback(patience_s=600)), waiting_since=NOW - 600)
+    after = started(DRY, PAID_OFFER, job=job)
+    assert (after.launches[0].order.alternatives, after.attempts[1].market) == ((PAID_OFFER,), "on-demand")
+    assert after.kinds == ["fallback", "launch"]
+    assert after.told[0].text == "no spot machine for 600 s: paying on-demand"
+
+
+def test_after_patience_spot_is_still_taken_when_it_is_the_cheaper() -> None:
+    job = a_new_job(waiting_since=NOW - 90_000)
+    after = started(an_offer(), PAID_OFFER, job=job)
+    assert after.attempts[1].market == "spot"
+    assert after.kinds == ["launch"]
+
+
+@pytest.mark.parametrize("spot", [[], [an_offer(gpu_count=9)]])
+def test_where_no_spot_could_ever_fit_on_demand_is_taken_at_once(spot: list[Any]) -> None:
+    spec = a_spec(resources=Resources(gpus=(("V100", 1),)))
+    after = started(*spot, PAID_OFFER, job=a_new_job(spec=spec))
+    assert (after.attempts[1].market, after.kinds) == ("on-demand", ["launch"])
+
+
+def test_a_job_that_wants_spot_alone_never_pays() -> None:
+    job = a_new_job(spec=a_spec(market="spot"), waiting_since=0.0)
+    assert started(DRY, PAID_OFFER, job=job).launches == []
+
+
+# -- waiting --------------------------------------------------------------------------------------------
+
+
+def test_a_fruitless_round_backs_off_and_says_why() -> None:
+    refused = a_refusal(Scope.of(a_pool(zone="us-1b")))
+    after = started(DRY, an_offer(pool=a_pool(zone="us-1b")), refusals=[refused], failures={"aws": "no login"})
+    assert (after.job.state, after.job.rounds, after.job.waiting_since) == ("queued", 1, NOW)
+    assert NOW + CLOUD.rest_s / 4 <= after.job.next_try_at <= NOW + CLOUD.rest_s * 8
+    assert after.job.note == "1 not available, 1 resting after a refusal or a loss, aws: no login"
+    assert after.plan.wake_at == min(NOW + IDLE_S, after.job.next_try_at)
+
+
+def test_the_same_reason_is_told_once() -> None:
+    first = started(DRY)
+    assert first.kinds == ["waiting"]
+    again = started(DRY, job=replace(first.job, next_try_at=NOW))
+    assert (again.kinds, again.job.rounds) == ([], 2)
+
+
+def test_a_job_that_backs_off_is_left_alone_until_its_time() -> None:
+    job = a_new_job(next_try_at=NOW + 5, waiting_since=NOW - 5)
+    after = started(an_offer(), job=job)
+    assert (after.launches, after.job, after.plan.wake_at) == ([], job, NOW + 5)
+
+
+def test_an_old_price_is_not_bought_on() -> None:
+    after = started(an_offer(seen_at=NOW - OFFER_MAX_AGE_S - 1))
+    assert (after.launches, after.job.note) == ([], "1 price too old")
+
+
+def test_what_can_never_fit_is_said_in_other_words_than_what_is_dry() -> None:
+    far = a_new_job(spec=a_spec(where=Where(regions=("eu-*",))))
+    assert started(an_offer(), PAID_OFFER, job=far).job.note == "none of 2 offers fits the job file"
+    assert started(job=far).job.note == "no provider sells what the job file asks for"
+
+
+def test_machines_that_cannot_see_a_folder_of_this_computer_are_of_no_use_to_its_jobs() -> None:
+    job = a_new_job(store_url="file:///home/me/blobs")
+    assert started(an_offer(), job=job).launches == []
+    shared = started(an_offer(), job=job, traits={"cloud": replace(CLOUD, shares_disk=True)})
+    assert len(shared.launches) == 1
+
+
+# -- invalid orders -------------------------------------------------------------------------------------
+
+
+def invalid(**changes: Any) -> Any:
+    return a_refusal(**{"job": "digits", "error": "InvalidOrder", "reason": "no such image", **changes})
+
+
+def test_a_job_whose_every_offer_is_called_invalid_fails_with_the_reason() -> None:
+    after = started(an_offer(), refusals=[invalid()])
+    assert after.job.state == "failed"
+    assert after.job.reason == "every offer was called invalid by its provider: no such image"
+
+
+def test_a_job_with_an_offer_that_nobody_called_invalid_waits_for_it() -> None:
+    dry = an_offer(pool=a_pool(zone="us-1b"), available="no")
+    assert started(an_offer(), dry, refusals=[invalid()]).job.state == "queued"
+
+
+def test_what_is_invalid_for_one_job_is_not_for_another() -> None:
+    assert len(started(an_offer(), refusals=[invalid(job="another")]).launches) == 1
+
+
+# -- what a notice must not do --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"refusals": [invalid()]},
+        {"spent_usd": "9.999"},
+    ],
+)
+def test_a_job_without_a_next_machine_still_lets_the_noticed_one_save_its_work(trouble: dict[str, Any]) -> None:
+    """It may end well within its notice, and its last checkpoint is worth keeping in any case."""
+    job = a_job(spec=a_spec(limits=Limits(cost_usd=Decimal("20"))))
+    noticed, machine = an_attempt(noticed_at=NOW - 1), a_machine(up_at=NOW - 36_000)
+    after = look(job, [noticed], [machine], says=[says(phase="leaving")], offers=[an_offer()], **trouble)
+    assert (after.job.state, after.attempts[1].live, after.ended, after.launches) == ("running", True, [], [])
