@@ -117,7 +117,7 @@ def test_one_job_is_shown_with_its_attempts_machines_and_who_rests(cli: Cli, sto
         "\n"
         "resting\n"
         "  who                             error       times  back in  reason\n"
-        "  aws:us-west-2a:p3.2xlarge:spot  NoCapacity      1    3m12s  it took a machine\n"
+        "  aws:us-west-2a/p3.2xlarge/spot  NoCapacity      1    3m12s  it took a machine\n"
     )
 
 
@@ -183,7 +183,7 @@ def test_the_json_of_one_job_has_its_attempts_machines_and_who_rests(cli: Cli) -
         ("i-1", "ended", 0.0714),
         ("i-2", "up", 0.0714),
     ]
-    assert found["resting"][0]["scope"] == "aws:us-west-2a:p3.2xlarge:spot"
+    assert found["resting"][0]["scope"] == "aws:us-west-2a/p3.2xlarge/spot"
     assert found["resting"][0]["until"] == NOW + 192
 
 
