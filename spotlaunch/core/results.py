@@ -43,6 +43,8 @@ def launched(world: World, job: Job, call: Launch, answer: Launched, now: float)
             frm="launching",
             changes={
                 "state": "up",
+                # It may take its time to show from now on, not from when a slow call was begun.
+                "tried_at": now,
                 "instance_id": answer.instance_id,
                 "pool": offer.pool,
                 "gpu": offer.gpu,
@@ -91,13 +93,18 @@ def _told(call: Launch, refused: Iterable[Refused], now: float) -> list[Write]:
 def not_launched(world: World, call: Launch, error: errors.SpotlaunchError, now: float) -> list[Write]:
     """No machine, or nobody knows.
 
-    `OutcomeUnknown` changes nothing but the story: the machine stays `launching` until a listing shows it,
-    or has had long enough to. Every other error is the provider's word that nothing was made.
+    After `OutcomeUnknown` the machine stays `launching` until a listing shows it, or has had long enough to,
+    counted from now: a call that took a minute may have made its machine in the last second. Every other
+    error is the provider's word that nothing was made.
     """
     order = call.order
     if isinstance(error, errors.OutcomeUnknown):
         text = f"attempt {order.attempt}: the answer of the launch was lost ({error.message}); looking in the listing"
-        return [_event(call, now, "unknown", text), *_refusals(world, call, error.refused, now)]
+        return [
+            SetMachine(launch_key=order.launch_key, frm="launching", changes={"tried_at": now}),
+            _event(call, now, "unknown", text),
+            *_refusals(world, call, error.refused, now),
+        ]
     refused = _refused_of(call, error)
     reason = f"{type(error).__name__}: {error.message}"
     hint = f" hint: {error.hint}" if error.hint else ""
@@ -120,6 +127,16 @@ def not_launched(world: World, call: Launch, error: errors.SpotlaunchError, now:
             scopes=[str(r.scope) for r in refused],
         ),
     ]
+
+
+def no_longer_wanted(call: Launch, instance_id: str, now: float) -> list[Write]:
+    """The end of a machine was decided while its launch was under way: what came of that is written down still.
+
+    So its end is asked for by its id (empty: the answer was lost), and it is not taken for gone before it has
+    had the time to show.
+    """
+    known = {"instance_id": instance_id, "up_at": now, "asked_at": None} if instance_id else {}
+    return [SetMachine(launch_key=call.order.launch_key, frm="ending", changes={"tried_at": now, **known})]
 
 
 def mailbox_down(call: Launch, error: errors.SpotlaunchError, now: float) -> list[Write]:

@@ -17,6 +17,7 @@ from spotlaunch.core.book import Call, Job, Launch, PutAsk, Terminate, World, Wr
 from spotlaunch.errors import (
     AlreadyExists,
     BlobsUnavailable,
+    OutcomeUnknown,
     ProviderError,
     StaleWrite,
     StoreUnavailable,
@@ -113,9 +114,11 @@ class Actor:
         try:
             answer = self._providers[call.provider].launch(order)
         except ProviderError as e:
-            self._write(results.not_launched(world, call, e, self._now()))
+            if not self._write(results.not_launched(world, call, e, self._now())) and isinstance(e, OutcomeUnknown):
+                self._write(results.no_longer_wanted(call, "", self._now()))
         else:
-            self._write(results.launched(world, job, call, answer, self._now()))
+            if not self._write(results.launched(world, job, call, answer, self._now())):
+                self._write(results.no_longer_wanted(call, answer.instance_id, self._now()))
 
     def _terminate(self, call: Terminate) -> None:
         try:
