@@ -168,11 +168,13 @@ class Watchdog:
         """Write a plan in one transaction. Returns the jobs for which it came too late: no call of theirs is made.
 
         When somebody (a command, a call's answer) moved the book meanwhile, each job is written by itself, so
-        that one whose state is in dispute never holds up the others.
+        that one whose state is in dispute never holds up the others. Raises `LeaseHeld` when it was the lease.
         """
         try:
             self.write(plan.writes)
         except StaleWrite as e:
+            # Or the lease went to another watchdog meanwhile: then this raises, and no call is made.
+            self._store.renew_lease(self._lease.token, until=self._clock.now() + LEASE_S)
             self._out.complain(f"the book moved during the look: {e.message}")
         else:
             return frozenset()
