@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from spotlaunch.core.facts import Launched, Offer, Order, SeenMachine, Want
+from spotlaunch.errors import NotAuthorized, OutcomeUnknown
+from spotlaunch.market.room import CACHE_SHARE, Room
+from tests.core.worlds import CLOUD, NOW, a_pool, an_offer
+
+WANT = Want()
+
+
+class Shop:
+    """A provider that sells what ``sell`` says."""
+
+    def __init__(self, name: str, sell: Callable[[], Sequence[Offer]]) -> None:
+        self.name = name
+        self.traits = CLOUD
+        self.sell = sell
+        self.asked = 0
+
+    def offers(self, want: Want) -> Sequence[Offer]:
+        self.asked += 1
+        return self.sell()
+
+    def launch(self, order: Order) -> Launched:
+        raise NotImplementedError
+
+    def list_machines(self) -> Sequence[SeenMachine]:
+        raise NotImplementedError
+
+    def terminate(self, instance_ids: Sequence[str]) -> dict[str, str]:
+        raise NotImplementedError
+
+
+class Hands:
+    """The time, to be set by the test."""
+
+    now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def workers() -> Iterator[Executor]:
+    with ThreadPoolExecutor(4) as pool:
+        yield pool
+
+
+@pytest.fixture
+def clock() -> Hands:
+    return Hands()
+
+
+def offer_of(name: str) -> Offer:
+    return an_offer(pool=a_pool(provider=name))
+
+
+def good(name: str) -> Shop:
+    return Shop(name, lambda: [offer_of(name)])
+
+
+def failing(name: str, error: Exception) -> Shop:
+    def sell() -> Sequence[Offer]:
+        raise error
+
+    return Shop(name, sell)
+
+
+def a_room(*shops: Shop, clock: Hands, workers: Executor) -> Room:
+    return Room({s.name: s for s in shops}, now=clock, workers=workers)
+
+
+def test_offers_of_all_providers_come_together(clock: Hands, workers: Executor) -> None:
+    asked = a_room(good("a"), good("b"), clock=clock, workers=workers).ask(WANT)
+    assert (asked.offers, asked.failures) == ((offer_of("a"), offer_of("b")), {})
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (NotAuthorized("no login", hint="log in"), "no login (hint: log in)"),
+        (OutcomeUnknown("timed out"), "did not answer: timed out"),
+        (ZeroDivisionError("oops"), "ZeroDivisionError: oops"),
+    ],
+)
+def test_a_provider_that_fails_is_a_reason_and_never_fails_the_rest(
+    error: Exception, words: str, clock: Hands, workers: Executor
+) -> None:
+    asked = a_room(failing("bad", error), good("a"), clock=clock, workers=workers).ask(WANT)
+    assert (asked.offers, asked.failures) == ((offer_of("a"),), {"bad": words})
+
+
+def test_a_slow_provider_holds_nobody_up_and_its_answer_serves_the_next_look(clock: Hands, workers: Executor) -> None:
+    gate = threading.Event()
+
+    def sell() -> Sequence[Offer]:
+        gate.wait(30)
+        return [offer_of("slow")]
+
+    slow = Shop("slow", sell)
+    room = a_room(slow, good("a"), clock=clock, workers=workers)
+    try:
+        first = room.ask(WANT, deadline_s=0.05)
+        assert (first.offers, first.failures) == ((offer_of("a"),), {"slow": "has not answered yet"})
+        room.ask(WANT, deadline_s=0.0)
+    finally:
+        gate.set()
+    assert room.ask(WANT).offers == (offer_of("slow"), offer_of("a"))
+    assert slow.asked == 1, "one that has not answered is not asked again beside it"
+
+
+def test_an_answer_is_used_again_for_a_share_of_the_providers_rest(clock: Hands, workers: Executor) -> None:
+    shop = good("a")
+    shop.traits = replace(CLOUD, rest_s=10.0)
+    room = a_room(shop, clock=clock, workers=workers)
+    for after_s, asked in ((0.0, 1), (10.0 * CACHE_SHARE, 1), (10.0 * CACHE_SHARE + 0.1, 2)):
+        clock.now = NOW + after_s
+        room.ask(WANT)
+        assert shop.asked == asked
+
+
+def test_no_answer_is_used_for_longer_than_a_minute(clock: Hands, workers: Executor) -> None:
+    shop = good("a")
+    shop.traits = replace(CLOUD, rest_s=9000.0)
+    room = a_room(shop, clock=clock, workers=workers)
+    room.ask(WANT)
+    clock.now += 61
+    room.ask(WANT)
+    assert shop.asked == 2
+
+
+def test_a_failure_is_not_asked_about_again_at_once_either(clock: Hands, workers: Executor) -> None:
+    shop = failing("bad", NotAuthorized("no login"))
+    room = a_room(shop, clock=clock, workers=workers)
+    assert [room.ask(WANT).failures for _ in range(3)] == [{"bad": "no login"}] * 3
+    assert shop.asked == 1
+
+
+def test_another_wish_is_another_question(clock: Hands, workers: Executor) -> None:
+    shop = good("a")
+    room = a_room(shop, clock=clock, workers=workers)
+    room.ask(WANT)
+    room.ask(Want(cpus=8))
+    assert shop.asked == 2

@@ -1,0 +1,174 @@
+"""The loop with everything around it in memory: who may write, what is called, when it looks again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from spotlaunch.core.book import Event, SetJob, Write
+from spotlaunch.core.facts import SeenMachine
+from spotlaunch.core.wire import Status
+from spotlaunch.errors import BlobsUnavailable, LeaseHeld, StaleWrite, StoreUnavailable, Transient
+from spotlaunch.watchdog.loop import BROKEN_STORE_S, LEASE_S, MAIL_BUCKET_S, MAIL_FILE_S, STALE_S
+from tests.core.worlds import CLOUD, JOB, NOW, a_new_job, a_pool
+from tests.watchdog.ground import Cloud, Ground
+
+
+@pytest.fixture
+def ground() -> Ground:
+    return Ground()
+
+
+def states(ground: Ground) -> list[str]:
+    return [m.state for m in ground.store.machines()]
+
+
+def test_a_look_at_a_new_job_launches_its_machine(ground: Ground) -> None:
+    ground.submit(a_new_job())
+    ground.look()
+    assert (states(ground), ground.cloud.calls) == (["up"], ["list", "offers", "launch"])
+    assert [e.kind for e in ground.told] == ["launch", "launched"]
+
+
+def test_a_finished_job_ends_its_machine_and_forgets_its_secrets(ground: Ground) -> None:
+    ground.submit(a_new_job())
+    ground.look()
+    box = ground.watchdog._out.mailbox(ground.store.job(JOB))
+    box.put_status(Status(attempt=1, at=NOW, phase="left", left_why="exited", exit_code=0))
+    ground.look(1)
+    assert (ground.store.job(JOB).state, ground.cloud.machines, ground.forgotten) == ("finished", {}, [JOB])
+    _, idle = ground.look(100)
+    assert (states(ground), idle) == (["ended"], False)
+    assert ground.look(1)[1] is True
+
+
+def test_looking_again_changes_nothing_where_nothing_is_new(ground: Ground) -> None:
+    ground.submit(a_new_job())
+    ground.look()
+    before = (ground.store.read_book(), list(ground.told))
+    ground.look(0.5)
+    assert (ground.store.read_book(), ground.told) == before
+
+
+@pytest.mark.parametrize(("url", "every_s"), [("file:///b", MAIL_FILE_S), ("s3://b", MAIL_BUCKET_S)])
+def test_mail_is_looked_for_often_while_an_attempt_is_live(url: str, every_s: float) -> None:
+    ground = Ground(Cloud(traits=replace(CLOUD, shares_disk=True)))
+    ground.submit(a_new_job(store_url=url))
+    ground.look()
+    wake_at, _ = ground.look()
+    assert wake_at == NOW + every_s
+
+
+def test_each_look_renews_the_lease(ground: Ground) -> None:
+    ground.look(30)
+    lease = ground.store.lease()
+    assert lease is not None
+    assert lease.until == NOW + 30 + LEASE_S
+
+
+def test_a_watchdog_that_lost_its_lease_stops_before_it_looks(ground: Ground) -> None:
+    ground.submit(a_new_job())
+    ground.stolen()
+    with pytest.raises(LeaseHeld, match="another watchdog is awake"):
+        ground.look()
+    assert ground.cloud.calls == []
+
+
+@pytest.mark.parametrize("jobs", [1, 0])
+def test_with_a_lease_lost_during_the_look_nothing_is_written_and_nothing_is_called(ground: Ground, jobs: int) -> None:
+    """Also when the plan has nothing to write: here, a stray to end."""
+    if jobs:
+        ground.submit(a_new_job())
+    else:
+        key = f"sl-{ground.owner}-{JOB}-1-0"
+        ground.cloud.machines["i-1"] = SeenMachine(launch_key=key, instance_id="i-1", pool=a_pool(), phase="running")
+    ground.cloud.before = lambda name: ground.stolen() if name == "list" else None
+    with pytest.raises(LeaseHeld):
+        ground.look()
+    assert not {"launch", "terminate"} & set(ground.cloud.calls)
+    assert ground.store.machines() == []
+
+
+def test_one_job_whose_state_is_in_dispute_does_not_hold_up_the_others(ground: Ground) -> None:
+    ground.submit(a_new_job(name="one"), a_new_job(name="two"), a_new_job(name="three"))
+
+    def cancelled_meanwhile(name: str) -> None:
+        if name == "offers":
+            ground.store.apply([SetJob(name="two", frm="queued", changes={"state": "cancelled", "over_at": NOW})])
+
+    ground.cloud.before = cancelled_meanwhile
+    wake_at, _ = ground.look()
+    assert sorted(o.job for o in ground.cloud.orders) == ["one", "three"]
+    assert {m.job: m.state for m in ground.store.machines()} == {"one": "up", "three": "up"}
+    assert wake_at == NOW + STALE_S
+    assert [c for c in ground.complaints if "the book moved during the look" in c]
+
+
+def test_a_failed_listing_and_a_mailbox_that_is_down_end_nothing(ground: Ground) -> None:
+    ground.submit(a_new_job())
+    ground.look()
+
+    def no_cloud(_: str) -> None:
+        raise Transient("no network")
+
+    def no_bucket(_: str, __: str) -> None:
+        raise BlobsUnavailable("no network")
+
+    ground.cloud.before, ground.blobs.fail = no_cloud, no_bucket
+    for _ in range(5):
+        ground.look(400)
+    assert states(ground) == ["up"]
+    assert "terminate" not in ground.cloud.calls
+
+
+def test_a_stray_on_a_provider_where_nothing_should_be_is_found_and_ended(ground: Ground) -> None:
+    ground.submit(a_new_job())
+    ground.look()
+    stray = next(iter(ground.cloud.machines.values()))
+    quiet = Ground()
+    quiet.cloud.machines = {"i-1": stray}
+    assert quiet.owner == ground.owner
+    quiet.look()
+    assert quiet.cloud.machines == {}
+
+
+def test_a_broken_disk_is_told_and_waited_out(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[float] = []
+
+    def broken(*_: object, **__: object) -> None:
+        looks.append(ground.clock.now())
+        if len(looks) == 3:
+            ground.watchdog.stop()
+        raise StoreUnavailable("the disk is full", hint="make room")
+
+    monkeypatch.setattr(ground.store, "renew_lease", broken)
+    ground.watchdog.run()
+    assert looks == [NOW, NOW + BROKEN_STORE_S, NOW + 2 * BROKEN_STORE_S]
+    assert ground.complaints[0] == "the book cannot be used: the disk is full (hint: make room)"
+
+
+def test_with_nothing_to_watch_it_goes_home_after_a_while(ground: Ground) -> None:
+    ground.watchdog.run(idle_exit_s=5.0)
+    assert NOW + 5 <= ground.clock.now() < NOW + 10
+
+
+def test_a_write_under_a_lost_lease_is_stale_also_with_nothing_to_write(ground: Ground) -> None:
+    ground.stolen()
+    nothing: Sequence[Write] = ()
+    with pytest.raises(StaleWrite, match="the lease is not ours any more"):
+        ground.watchdog.write(nothing)
+
+
+def test_a_cancel_during_a_launch_leaves_no_machine_behind(ground: Ground) -> None:
+    ground.submit(a_new_job())
+
+    def cancel() -> None:
+        event = Event(job=JOB, at=NOW, kind="cancel", text="cancel")
+        ground.store.want(JOB, "cancel-now", at=NOW, event=event)
+
+    ground.cloud.after_launch = cancel
+    for _ in range(4):
+        ground.look(100)
+    assert (ground.store.job(JOB).state, ground.cloud.machines, states(ground)) == ("cancelled", {}, ["ended"])
