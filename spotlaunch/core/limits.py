@@ -33,7 +33,8 @@ def press_leavers(draft: Draft, job: Job) -> None:
     for attempt in draft.live(job.name):
         if attempt.leave_asked_at is None or draft.job(job.name).over:
             continue
-        ask_to_leave(draft, attempt, attempt.leave_reason)
+        if attempt.leave_asked_at < draft.now:  # else it was asked in this very look
+            ask_to_leave(draft, attempt, attempt.leave_reason)
         silent_s = draft.now - max(attempt.heard_at or 0.0, attempt.leave_asked_at)
         asked_s = draft.now - attempt.leave_asked_at
         patience_s = job.spec.checkpoint.grace_s + policy.LEAVE_SILENT_S

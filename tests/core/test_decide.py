@@ -166,6 +166,7 @@ def test_what_must_never_come_out_of_a_decision(world: World) -> None:
     assert "theirs" not in after.ended
     assert len(after.ended) == len(set(after.ended))
     assert after.plan.wake_at >= world.now
+    assert len(after.plan.calls) == len({repr(c) for c in after.plan.calls}), "no call is made twice in one look"
     intents = {w.machine.launch_key for w in after.plan.writes if isinstance(w, AddMachine)}
     launches = [c for c in after.plan.calls if isinstance(c, Launch)]
     assert {c.order.launch_key for c in launches} == intents, "a launch is written down before its call"
