@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -58,7 +59,7 @@ def starts(monkeypatch: pytest.MonkeyPatch, *, code: int | None, store: SqliteSt
             awake(store)
         return Child(code)
 
-    monkeypatch.setattr(background.subprocess, "Popen", popen)
+    monkeypatch.setattr(subprocess, "Popen", popen)
     return started
 
 
