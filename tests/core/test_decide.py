@@ -18,6 +18,7 @@ from tests.core.worlds import (
     NOW,
     PAID,
     PAID_OFFER,
+    After,
     a_job,
     a_machine,
     a_pool,
@@ -139,6 +140,11 @@ def worlds(draw: st.DrawFn) -> World:
     )
 
 
+def _concluded(after: After) -> list[tuple[str, int]]:
+    """Job and number of each attempt that the plan gives an outcome."""
+    return [(w.job, w.number) for w in after.plan.writes if isinstance(w, SetAttempt) and w.changes.get("outcome")]
+
+
 PLENTY = settings(deadline=None, max_examples=250, suppress_health_check=list(HealthCheck))
 
 
@@ -147,7 +153,7 @@ PLENTY = settings(deadline=None, max_examples=250, suppress_health_check=list(He
 def test_every_plan_fits_the_book_that_it_was_made_from(world: World) -> None:
     """`played` writes it into a real store: a write from a state which the row does not have is a StaleWrite."""
     after = played(world)
-    concluded = [(w.job, w.number) for w in after.plan.writes if isinstance(w, SetAttempt) and w.changes.get("outcome")]
+    concluded = _concluded(after)
     assert len(concluded) == len(set(concluded))
 
 
@@ -174,9 +180,10 @@ def test_what_must_never_come_out_of_a_decision(world: World) -> None:
     for job in after.jobs.values():
         if job.state in ("finished", "failed", "cancelled"):
             assert all(c.order.job != job.name for c in launches)
-    for key in world.in_flight:
-        if after.jobs[(m := after.machines[key]).job].state == "running" and m.state != "ending":
-            assert m == next(b for b in world.book.machines if b.launch_key == key), "in flight: left alone"
+    kept = {(a.job, a.number) for a in world.book.attempts if a.live} - set(_concluded(after))
+    for before in world.book.machines:
+        if before.launch_key in world.in_flight and (before.job, before.attempt) in kept:
+            assert after.machines[before.launch_key] == before, "in flight, and not given up: left alone"
 
 
 @PLENTY
