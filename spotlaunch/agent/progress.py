@@ -7,7 +7,6 @@ It may append a JSON object per line, or write one object anew each time: ``{"st
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,8 @@ from spotlaunch.agent.masks import Masker
 TAIL_BYTES = 64 * 1024
 MOST_KEYS = 50
 LONGEST_TEXT = 500
+# Larger numbers are no steps, and neither the names of objects nor the book have room for them.
+LARGEST = 10**15
 
 
 class Progress:
@@ -77,9 +78,13 @@ def _object(text: str) -> dict[str, Any] | None:
 
 
 def _sound(found: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Only what a status may carry: short text, finite numbers."""
+    """Only what a status may carry: short text, numbers within reason."""
     for key, value in list(found.items())[:MOST_KEYS]:
         if isinstance(value, str):
             yield key, value[:LONGEST_TEXT]
-        elif value is None or isinstance(value, (bool, int)) or (isinstance(value, float) and math.isfinite(value)):
+        elif (
+            value is None
+            or isinstance(value, bool)
+            or (isinstance(value, (int, float)) and -LARGEST <= value <= LARGEST)
+        ):
             yield key, value
