@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -110,10 +111,17 @@ def _boto3_credentials(place: Place) -> Any:
     """A provider of credentials from boto3's own chain; None where boto3 is absent (the rented machine)."""
     try:
         from obstore.auth.boto3 import Boto3CredentialProvider
+
+        boto_error = import_module("botocore.exceptions").BotoCoreError  # it comes with boto3
     except ImportError:
         return None
     try:
         return Boto3CredentialProvider()
+    except boto_error as e:  # a profile that there is not, a file of settings that cannot be read
+        raise BlobsUnavailable(
+            f"the AWS credentials for {place.url} cannot be used: {e}",
+            hint="check AWS_PROFILE, and the files that `aws configure` writes",
+        ) from e
     except ValueError as e:
         raise BlobsUnavailable(
             f"there are no AWS credentials for {place.url}",
