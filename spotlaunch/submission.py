@@ -145,6 +145,8 @@ def submit(
         store.add_job(job, event)
     except BaseException:
         # Also on Ctrl-C: a name without a job would stay taken for ever.
+        if store.jobs(names=[job.name]):
+            raise  # it came a moment too late: the job is in the book, and needs all of this
         home.secrets(job.name).unlink(missing_ok=True)
         blobs.delete([bundle_key(job.name, job.bundle)] * bool(job.bundle) + [owner_key(job.name)])
         raise
