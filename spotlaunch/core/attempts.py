@@ -44,8 +44,8 @@ def _hear(draft: Draft, attempt: Attempt, status: Status) -> Attempt:
     """Write down what is new in a status."""
     _retell(draft, attempt, status)
     changes: dict[str, Any] = {"phase": status.phase, "notes_told": max(attempt.notes_told, len(status.notes))}
-    if attempt.heard_status_at is None or status.at > attempt.heard_status_at:
-        # Our own clock: a machine's may be wrong by hours.
+    if attempt.heard_status_at is None or status.at != attempt.heard_status_at:
+        # Our own clock: a machine's may be wrong by hours, and be set right (back) at any time.
         changes |= {"heard_at": draft.now, "heard_status_at": status.at}
     if status.resumed_step is not None:
         changes["resumed_step"] = status.resumed_step
@@ -195,7 +195,9 @@ def _without_farewell(draft: Draft, attempt: Attempt) -> None:
         return
     if machine.state != "up" or machine.launch_key in draft.world.in_flight:
         return
-    traits = draft.world.traits[machine.pool.provider]
+    traits = draft.world.traits.get(machine.pool.provider)
+    if traits is None:
+        return  # its provider cannot be used now: we neither see this machine nor can end it
     if taken(draft, attempt) and attempt.noticed_at is None:
         attempt = draft.set_attempt(attempt, noticed_at=draft.now)
         draft.tell(attempt.job, "notice", f"attempt {attempt.number}: the provider is taking its machine away")

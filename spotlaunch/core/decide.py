@@ -8,6 +8,7 @@ from spotlaunch.core.draft import Draft
 from spotlaunch.core.facts import Want
 from spotlaunch.core.limits import heed_cancel, heed_limits, press_leavers
 from spotlaunch.core.machines import look_at_machines, sweep
+from spotlaunch.core.moments import heed_clock
 from spotlaunch.core.start import may_return, needs_machine, proceed_orphans, start, want_of
 
 
@@ -40,6 +41,7 @@ def hungry(book: Book, now: float) -> dict[str, Want]:
 
 def _step(draft: Draft, name: str) -> None:
     """One job: first what is, then what is wanted, then what to begin."""
+    heed_clock(draft, name)
     look_at_machines(draft, draft.job(name))
     look_at_attempts(draft, draft.job(name))
     if not draft.job(name).over:

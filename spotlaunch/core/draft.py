@@ -182,7 +182,9 @@ class Draft:
         """Ask for a machine's end. It is `ended` only when a listing no longer shows it."""
         if machine.state in ("ending", "ended"):
             return machine
-        if machine.state == "intended" and machine.launch_key not in self.world.in_flight:
+        if machine.state == "intended":
+            # Also with its call under way: that marks the machine `launching` first, and will now find that it
+            # may not. (As `ending` it would wait for ever: no listing can tell of what was never tried.)
             return self.set_machine(machine, state="ended", ended_at=self.now, outcome=outcome, reason=reason)
         new = self.set_machine(
             machine, state="ending", ending_at=self.now, asked_at=self.now, outcome=outcome, reason=reason

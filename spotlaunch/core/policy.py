@@ -16,6 +16,9 @@ OFFER_MAX_AGE_S = 300.0
 # that the last one is still a good offer.
 ALTERNATIVES = 8
 
+# Without any provider's word on how long a dry pool rests.
+USUAL_REST_S = 180.0
+
 # Backoff between rounds grows to this many times its base.
 BACKOFF_CAP = 8
 

@@ -71,7 +71,8 @@ def rank(offers: Iterable[Offer], terms: Terms, *, launch_key: str) -> Ranking:
     """
     good: list[Offer] = []
     bad: list[TurnedDown] = []
-    active = [r for r in terms.refusals if r.until > terms.now and r.job in ("", terms.job)]
+    # One that began in the future is of a clock since set back: nobody knows how much of its rest is left.
+    active = [r for r in terms.refusals if r.since <= terms.now < r.until and r.job in ("", terms.job)]
     for offer in offers:
         found = _objection(offer, terms, active)
         if found is None:

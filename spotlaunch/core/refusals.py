@@ -19,6 +19,9 @@ STEADY = {
     "Throttled": 0.25,
 }
 
+# However soon a provider says to come again: not sooner than this, in multiples of its `rest_s`.
+LEAST_REST = 0.02
+
 # An order that a provider calls invalid stays so; the refusal is the job's own.
 FOR_EVER_S = 10 * 365 * 86400.0
 
@@ -39,7 +42,8 @@ def refuse(known: Iterable[Refusal], refused: Refused, *, now: float, traits: Tr
     if refused.error == "InvalidOrder":
         rest_s = FOR_EVER_S
     elif refused.retry_after_s is not None:
-        rest_s = refused.retry_after_s
+        # "At once" (0 s) is what some services say; taken at its word it would be a hot loop of launches.
+        rest_s = max(refused.retry_after_s, traits.rest_s * LEAST_REST)
     elif refused.error in STEADY:
         rest_s = traits.rest_s * STEADY[refused.error]
     else:

@@ -10,15 +10,12 @@ from spotlaunch.core.book import Alternative, Asked, Attempt, Job, Launch, Machi
 from spotlaunch.core.draft import Draft
 from spotlaunch.core.facts import Market, Offer, Order, Want
 from spotlaunch.core.limits import LEAVE_AHEAD_S, affordable_s, ask_to_leave, cannot_start
-from spotlaunch.core.rank import Ranking, Terms, rank
+from spotlaunch.core.rank import NEAR_EQUAL, PASSING, Ranking, Terms, rank
 from spotlaunch.core.wire import Ask, OrderDoc
 
 # How often an agent speaks: a folder on this computer costs nothing to write to, a bucket does.
 REPORT_FILE_S = 0.5
 REPORT_BUCKET_S = 10.0
-
-# Without any provider's word on how long a dry pool rests.
-USUAL_REST_S = 180.0
 
 BOTH: tuple[Market, ...] = ("spot", "on-demand")
 
@@ -69,7 +66,8 @@ def start(draft: Draft, job: Job) -> None:
 
 def _find_machine(draft: Draft, job: Job, live: list[Attempt]) -> None:
     if job.waiting_since is None:
-        job = draft.set_job(job, waiting_since=draft.now)
+        # What was waited for before (a look at spot prices, say) does not hold up the first try.
+        job = draft.set_job(job, waiting_since=draft.now, next_try_at=min(job.next_try_at, draft.now))
     if draft.now < job.next_try_at:
         draft.wake(job.next_try_at)
         return
@@ -86,7 +84,7 @@ def _find_machine(draft: Draft, job: Job, live: list[Attempt]) -> None:
     if candidates:
         predecessor = live[0] if live else None
         _launch(draft, job, candidates, key, predecessor, fell_back=spot_possible)
-    elif ranking.candidates:
+    elif not live and _too_poor(draft, job, ranking):
         finish(draft, job, "failed", f"limits.cost_usd (${job.spec.limits.cost_usd}) leaves too little for a start")
     elif live or not _hopeless(draft, job, ranking):  # one with a machine may yet end well within its notice
         _wait(draft, job, asked, ranking, markets)
@@ -119,12 +117,19 @@ def _affordable(draft: Draft, job: Job, offer: Offer) -> bool:
     return lasts_s == 0.0 or lasts_s > least_s
 
 
+def _too_poor(draft: Draft, job: Job, ranking: Ranking) -> bool:
+    """Whether the money left would not carry any offer that fits, now or later, through its start."""
+    later = (t.offer for t in ranking.turned_down if t.filter in PASSING)
+    fitting = [*ranking.candidates, *later]
+    return bool(fitting) and not any(_affordable(draft, job, o) for o in fitting)
+
+
 def _launch(
     draft: Draft, job: Job, candidates: list[Offer], key: str, predecessor: Attempt | None, *, fell_back: bool
 ) -> None:
     """Write down attempt and machine, and call for the launch: the best offer, and its provider's next best."""
     best, number = candidates[0], job.last_attempt + 1
-    alternatives = tuple(o for o in candidates if o.pool.provider == best.pool.provider)[: policy.ALTERNATIVES]
+    alternatives = tuple(o for o in candidates if _goes_with(o, best, job))[: policy.ALTERNATIVES]
     attempt = Attempt(
         job=job.name,
         number=number,
@@ -165,6 +170,15 @@ def _launch(
     draft.calls.append(Launch(provider=best.pool.provider, order=order, doc=doc))
     # Its answer may come while nothing else is due; agents' first words are looked for soon.
     draft.wake(draft.now + draft.world.traits[best.pool.provider].list_interval_s)
+
+
+def _goes_with(offer: Offer, best: Offer, job: Job) -> bool:
+    """Whether an offer may stand beside the best in one order."""
+    if offer.pool.provider != best.pool.provider:
+        return False
+    # The agent's own limit, for when nobody watches, is told before it is known which alternative is taken.
+    # So where money is limited, one order holds what costs about the same.
+    return job.spec.limits.cost_usd is None or offer.price_usd_hour <= best.price_usd_hour * NEAR_EQUAL
 
 
 def _alternative(offer: Offer) -> Alternative:
@@ -265,7 +279,7 @@ def _hopeless(draft: Draft, job: Job, ranking: Ranking) -> bool:
 def _wait(draft: Draft, job: Job, asked: Asked, ranking: Ranking, markets: policy.Markets) -> None:
     """Nothing to be had now: back off, and say why when the reason is a new one."""
     rests = [t.rest_s for t in draft.world.traits.values()]
-    base_s = min(rests, default=USUAL_REST_S)
+    base_s = min(rests, default=policy.USUAL_REST_S)
     wait_s = policy.backoff_s(job.rounds, base_s, draft.world.owner, job.name, job.last_attempt)
     next_try_at = draft.now + wait_s
     if markets.changes_at is not None:
@@ -324,7 +338,7 @@ def _return_to_spot(draft: Draft, job: Job, attempt: Attempt) -> None:
             start_s=draft.world.traits[o.pool.provider].start_s,
         )
     ]
-    rest_s = min((t.rest_s for t in draft.world.traits.values()), default=USUAL_REST_S)
+    rest_s = min((t.rest_s for t in draft.world.traits.values()), default=policy.USUAL_REST_S)
     job = draft.set_job(job, next_try_at=draft.now + rest_s)
     draft.wake(draft.now + rest_s)
     if paying:
@@ -341,8 +355,8 @@ def _return_to_spot(draft: Draft, job: Job, attempt: Attempt) -> None:
 def _hand_over(draft: Draft, job: Job, live: list[Attempt]) -> None:
     """Two live attempts: when the new one is ready to claim, the old one is asked to leave."""
     old, new = live
-    if new.predecessor != old.number or new.phase != "waiting":
-        return
+    if new.predecessor != old.number or new.phase != "waiting" or new.noticed_at is not None:
+        return  # one that is losing its machine already takes nothing over
     if old.noticed_at is None and old.leave_asked_at is None:
         ask_to_leave(draft, old, f"attempt {new.number} takes over on a spot machine")
 
