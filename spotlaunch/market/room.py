@@ -65,7 +65,8 @@ class Room:
     def _stale(self, key: tuple[str, Want], provider: Provider) -> bool:
         answer = self._answers.get(key)
         most_s = min(CACHE_MOST_S, provider.traits.rest_s * CACHE_SHARE)
-        return answer is None or self._now() - answer.asked_at > most_s
+        # Asked in the future: the clock was set back, and nobody knows how old the answer is.
+        return answer is None or not 0 <= self._now() - answer.asked_at <= most_s
 
     def _collect(self, key: tuple[str, Want]) -> _Answer | None:
         """The newest answer; one that is being asked anew counts only once it is there."""

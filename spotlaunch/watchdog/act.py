@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import replace
+from functools import partial
 from threading import Lock
 
 from spotlaunch.core import results
@@ -77,9 +78,9 @@ class Actor:
             future = self._workers.submit(self._run, world, jobs, call)
             with self._lock:
                 self._pending.add(future)
-            future.add_done_callback(self._forget)
+            future.add_done_callback(partial(self._forget, call))
 
-    def _forget(self, future: Future[None]) -> None:
+    def _forget(self, call: Call, future: Future[None]) -> None:
         with self._lock:
             self._pending.discard(future)
         error = future.exception()
@@ -87,7 +88,10 @@ class Actor:
             # Nobody foresaw it, so nobody knows what was done: what is in the book stays as it is (a launch
             # stays `launching`), and the listing will tell.
             self._complain("a call broke: " + "".join(traceback.format_exception(error)))
-        self._done()
+        if not isinstance(call, PutAsk):
+            # An ask is answered by mail, and repeated by every look until then: to look again because it was
+            # put would be a hot loop.
+            self._done()
 
     def _run(self, world: World, jobs: Mapping[str, Job], call: Call) -> None:
         if isinstance(call, Launch):
@@ -121,6 +125,9 @@ class Actor:
                 self._write(results.no_longer_wanted(call, answer.instance_id, self._now()))
 
     def _terminate(self, call: Terminate) -> None:
+        if call.provider not in self._providers:
+            self._complain(f"{call.provider}: {', '.join(call.instance_ids)} did not end yet: it cannot be used now")
+            return
         try:
             failures = self._providers[call.provider].terminate(call.instance_ids)
         except ProviderError as e:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from spotlaunch.errors import SpotlaunchError
 from spotlaunch.home import Home
 from spotlaunch.ports import Provider
 from spotlaunch.registry import connect, provider_names
+
+# A provider that cannot be used is tried again this often: its settings may be mended while we watch, and
+# machines of an earlier watchdog may be up there, billing.
+RECONNECT_S = 60.0
 
 
 def connect_all(
@@ -22,3 +26,30 @@ def connect_all(
         except SpotlaunchError as e:
             missing[name] = e
     return usable, missing
+
+
+class Clouds:
+    """The providers of a watchdog, ``usable`` by name: those that can be used now, and none is ever taken away.
+
+    ``mono`` gives seconds that never jump, ``complain`` takes a line for the log.
+    """
+
+    def __init__(self, home: Home, *, owner: str, mono: Callable[[], float], complain: Callable[[str], None]) -> None:
+        self._home = home
+        self._owner = owner
+        self._mono = mono
+        self._complain = complain
+        self._tried_at = mono()
+        self.usable, self._missing = connect_all(home, owner=owner)
+        for name, why in self._missing.items():
+            complain(f"{name} is not used: {why.message}")
+
+    def reconnect(self) -> None:
+        """Try again those that could not be used, at most once in `RECONNECT_S`."""
+        if not self._missing or self._mono() - self._tried_at < RECONNECT_S:
+            return
+        self._tried_at = self._mono()
+        found, self._missing = connect_all(self._home, owner=self._owner, names=tuple(self._missing))
+        for name, provider in found.items():
+            self._complain(f"{name} can be used now")
+            self.usable[name] = provider

@@ -25,7 +25,7 @@ from spotlaunch.core.book import (
 from spotlaunch.core.decide import decide, hungry
 from spotlaunch.core.start import is_file_store
 from spotlaunch.errors import StaleWrite, StoreUnavailable
-from spotlaunch.market.room import Room
+from spotlaunch.market.room import DEADLINE_S, Room
 from spotlaunch.ports import Clock, Lease, Provider, Store
 from spotlaunch.storage.mailbox import Mailbox
 from spotlaunch.watchdog.act import Actor
@@ -54,7 +54,8 @@ class Outside:
     ``mailbox`` opens a job's mailbox; ``secrets`` reads a job's secret values and ``forget_secrets`` removes
     them; ``told`` is called with each event that was written; ``complain`` takes a line for the log; ``ring``
     wakes the clock. ``lookers`` run listings, mail and prices side by side, ``callers`` make launches and
-    ends: apart, so that slow launches do not make us blind.
+    ends: apart, so that slow launches do not make us blind. ``reconnect`` is called at the beginning of each
+    look and may add to ``providers`` those that could not be used before.
     """
 
     providers: Mapping[str, Provider]
@@ -66,6 +67,7 @@ class Outside:
     ring: Callable[[], None]
     lookers: Executor
     callers: Executor
+    reconnect: Callable[[], None] = lambda: None
 
 
 class Watchdog:
@@ -139,6 +141,7 @@ class Watchdog:
     def look(self) -> tuple[float, bool]:
         """Observe, decide, write, act. Says when to look again at the latest, and whether all was idle."""
         self._store.renew_lease(self._lease.token, until=self._clock.now() + LEASE_S)
+        self._out.reconnect()
         before = self._store.read_book()
         busy = frozenset(m.pool.provider for m in before.machines)
         in_flight = self._actor.in_flight()
@@ -201,8 +204,15 @@ class Watchdog:
                 self._out.forget_secrets(w.name)
 
     def _ask_market(self, book: Book, now: float) -> dict[str, Asked]:
-        answers = {want: self._room.ask(want) for want in set(hungry(book, now).values())}
-        return {job: answers[want] for job, want in hungry(book, now).items()}
+        wants = hungry(book, now)
+        # One deadline for all: with a cloud that hangs, a hundred different wishes must not take a hundred
+        # deadlines, while the lease runs out and notices go unheard.
+        give_up_at = self._clock.now() + DEADLINE_S
+        answers = {
+            want: self._room.ask(want, deadline_s=max(0.0, give_up_at - self._clock.now()))
+            for want in dict.fromkeys(wants.values())
+        }
+        return {job: answers[want] for job, want in wants.items()}
 
     def _next_look(self, book: Book, plan: Plan, busy: frozenset[str]) -> float:
         wake_at = min(plan.wake_at, self._listings.next_at(busy))

@@ -52,8 +52,8 @@ class Listings:
 
     def due_at(self, name: str, busy: frozenset[str]) -> float:
         """When a provider should be listed next."""
-        if name not in self._asked_at:
-            return 0.0
+        if name not in self._asked_at or self._asked_at[name] > self._now():
+            return 0.0  # never asked, or the clock was set back since: by hours we would be blind
         every_s = self._providers[name].traits.list_interval_s if name in busy else QUIET_LISTING_S
         return self._asked_at[name] + every_s
 
@@ -78,6 +78,7 @@ class Post:
         self._now = now
         self._workers = workers
         self._down_until: dict[str, tuple[float, str]] = {}
+        self._late: dict[str, Future[Mail]] = {}
 
     def take(self, jobs: Iterable[Job], attempts: Iterable[Attempt]) -> dict[str, Mail]:
         """The mail of each job that has live attempts. What could not be read is ``ok=False``."""
@@ -85,14 +86,19 @@ class Post:
         for a in attempts:
             if a.live:
                 live.setdefault(a.job, []).append(a.number)
-        reading = {j.name: self._workers.submit(self._read, j, live[j.name]) for j in jobs if j.name in live}
+        # What an earlier look asked for and gave up waiting for: too old to be used, for it was asked before
+        # this look's listings; and asking again beside it would only make the queue longer.
+        self._late = {name: f for name, f in self._late.items() if not f.done()}
+        mine = [j for j in jobs if j.name in live]
+        reading = {j.name: self._workers.submit(self._read, j, live[j.name]) for j in mine if j.name not in self._late}
         wait(list(reading.values()), timeout=MAIL_DEADLINE_S)
+        self._late |= {name: f for name, f in reading.items() if not f.done()}
         slow = Mail(ok=False, error="the checkpoint store has not answered yet")
-        return {name: f.result() if f.done() else slow for name, f in reading.items()}
+        return {j.name: slow if j.name in self._late else _mail_of(reading[j.name]) for j in mine}
 
     def _read(self, job: Job, numbers: list[int]) -> Mail:
         until, error = self._down_until.get(job.store_url, (0.0, ""))
-        if self._now() < until:
+        if until - STORE_REST_S <= self._now() < until:  # not before either: then the clock was set back
             return Mail(ok=False, error=error)
         try:
             mailbox = self._mailbox(job)
@@ -101,3 +107,11 @@ class Post:
             self._down_until[job.store_url] = (self._now() + STORE_REST_S, e.message)
             return Mail(ok=False, error=e.message)
         return Mail(ok=True, statuses={n: s for n, s in found.items() if s is not None})
+
+
+def _mail_of(future: Future[Mail]) -> Mail:
+    error = future.exception()
+    if error is None:
+        return future.result()
+    # One store that fails in a way nobody foresaw must not stop the loop for the other jobs.
+    return Mail(ok=False, error=f"{type(error).__name__}: {error}")

@@ -17,7 +17,7 @@ from spotlaunch.ports import Blobs, Lease, Store
 from spotlaunch.storage.blobs import open_blobs
 from spotlaunch.storage.mailbox import Mailbox
 from spotlaunch.storage.store import open_store
-from spotlaunch.watchdog.clouds import connect_all
+from spotlaunch.watchdog.clouds import Clouds
 from spotlaunch.watchdog.holder import is_dead, own_lease
 from spotlaunch.watchdog.loop import LEASE_S, Outside, Watchdog
 from spotlaunch.watchdog.wake import Bell
@@ -77,12 +77,10 @@ def serve(home: Home, *, told: Callable[[Event], None], once: bool = False, idle
             ThreadPoolExecutor(WORKERS, thread_name_prefix="call") as callers,
             _lease(store) as lease,
         ):
-            providers, missing = connect_all(home, owner=store.owner)
-            for name, why in missing.items():
-                _complain(f"{name} is not used: {why.message}")
+            clouds = Clouds(home, owner=store.owner, mono=time.monotonic, complain=_complain)
             clean_secrets(home, store)
             outside = Outside(
-                providers=providers,
+                providers=clouds.usable,
                 mailbox=Mailboxes(),
                 secrets=lambda job: read_secrets(home, job),
                 forget_secrets=lambda job: home.secrets(job).unlink(missing_ok=True),
@@ -91,6 +89,7 @@ def serve(home: Home, *, told: Callable[[Event], None], once: bool = False, idle
                 ring=bell.ring,
                 lookers=lookers,
                 callers=callers,
+                reconnect=clouds.reconnect,
             )
             watchdog = Watchdog(store, SystemClock(bell), lease, outside, owner=store.owner)
             for sig in (signal.SIGTERM, signal.SIGINT):
