@@ -10,7 +10,7 @@ from spotlaunch.core.book import Alternative, Asked, Attempt, Job, Launch, Machi
 from spotlaunch.core.draft import Draft
 from spotlaunch.core.facts import Market, Offer, Order, Want
 from spotlaunch.core.limits import LEAVE_AHEAD_S, affordable_s, ask_to_leave, cannot_start
-from spotlaunch.core.rank import NEAR_EQUAL, PASSING, Ranking, Terms, rank
+from spotlaunch.core.rank import PASSING, Ranking, Terms, rank
 from spotlaunch.core.wire import Ask, OrderDoc
 
 # How often an agent speaks: a folder on this computer costs nothing to write to, a bucket does.
@@ -177,8 +177,8 @@ def _goes_with(offer: Offer, best: Offer, job: Job) -> bool:
     if offer.pool.provider != best.pool.provider:
         return False
     # The agent's own limit, for when nobody watches, is told before it is known which alternative is taken.
-    # So where money is limited, one order holds what costs about the same.
-    return job.spec.limits.cost_usd is None or offer.price_usd_hour <= best.price_usd_hour * NEAR_EQUAL
+    # So where money is limited, spot and on-demand, which cost several times as much, are not in one order.
+    return job.spec.limits.cost_usd is None or offer.pool.market == best.pool.market
 
 
 def _alternative(offer: Offer) -> Alternative:

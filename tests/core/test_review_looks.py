@@ -152,7 +152,7 @@ def test_a_provider_that_says_come_again_at_once_is_not_taken_at_its_word() -> N
     assert refuse([], refused, now=NOW, traits=CLOUD, job=JOB, key="k").until > NOW + 3
 
 
-def test_where_money_is_limited_one_order_holds_only_what_costs_about_the_same() -> None:
+def test_where_money_is_limited_one_order_never_holds_both_spot_and_on_demand() -> None:
     near = an_offer("1.02", a_pool(zone="us-1b"))
     offers = [an_offer("1.00"), near, PAID_OFFER]
     job = a_job(waiting_since=NOW - 9000)
