@@ -27,6 +27,8 @@ def look_at_attempts(draft: Draft, job: Job) -> None:
     Nothing is concluded while the mailbox cannot be read: a machine that is gone may have finished its job.
     """
     if not draft.mail(job.name).ok:
+        for attempt in draft.live(job.name):
+            _excuse(draft, attempt)
         return
     for attempt in draft.live(job.name):
         if attempt not in draft.live(job.name):
@@ -38,6 +40,16 @@ def look_at_attempts(draft: Draft, job: Job) -> None:
             _conclude_left(draft, attempt, status)
         else:
             _without_farewell(draft, attempt)
+
+
+# While nothing can be read, what was heard last is moved on in steps of this: each is a write.
+EXCUSE_STEP_S = 60.0
+
+
+def _excuse(draft: Draft, attempt: Attempt) -> None:
+    """Silence counts only while somebody listens: after a store's outage agents need a moment to speak again."""
+    if attempt.heard_at is not None and draft.now - attempt.heard_at >= EXCUSE_STEP_S:
+        draft.set_attempt(attempt, heard_at=draft.now)
 
 
 def _hear(draft: Draft, attempt: Attempt, status: Status) -> Attempt:

@@ -239,6 +239,14 @@ def test_a_silent_machine_that_is_still_listed_is_replaced_only_beyond_a_generou
         assert ("silence" in after.kinds) == (outcome is not None)
 
 
+def test_silence_counts_only_while_the_mail_can_be_read() -> None:
+    """After a store's outage of hours, agents need a moment to be heard again; none is lost for that."""
+    attempt = an_attempt(heard_at=NOW - 90_000, heard_status_at=NOW - 90_000, progressed_at=None)
+    deaf = look(a_job(), [attempt], [a_machine()], mail=False)
+    after = look(deaf.job, deaf.attempts.values(), [a_machine()], says=[says(at=NOW - 90_000)])
+    assert after.attempts[1].live
+
+
 def test_a_new_checkpoint_is_a_sign_of_life() -> None:
     attempt = an_attempt(heard_at=NOW - 9000, heard_status_at=NOW - 9000, commits=1)
     after = look(a_job(), [attempt], [a_machine()], says=[says(at=NOW - 9000, commits=2)])
