@@ -16,11 +16,12 @@ from urllib.request import url2pathname
 
 from spotlaunch.core import policy
 from spotlaunch.core.book import Asked, Event, Job
+from spotlaunch.core.choosing import BOTH, is_file_store, want_of
 from spotlaunch.core.facts import Offer
 from spotlaunch.core.names import JOB_NAME_MOST
+from spotlaunch.core.orders import launch_key
 from spotlaunch.core.rank import Ranking, Terms, rank
 from spotlaunch.core.spec import Spec
-from spotlaunch.core.start import BOTH, is_file_store, launch_key, want_of
 from spotlaunch.core.wire import bundle_key, owner_key
 from spotlaunch.errors import AlreadyExists, SpotlaunchError, StoreUnavailable, UsageError
 from spotlaunch.home import Home

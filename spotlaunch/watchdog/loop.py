@@ -22,8 +22,8 @@ from spotlaunch.core.book import (
     Write,
     job_of,
 )
+from spotlaunch.core.choosing import is_file_store
 from spotlaunch.core.decide import decide, hungry
-from spotlaunch.core.start import is_file_store
 from spotlaunch.errors import StaleWrite, StoreUnavailable
 from spotlaunch.market.room import DEADLINE_S, Room
 from spotlaunch.ports import Clock, Lease, Provider, Store

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from spotlaunch.core.book import AddAttempt, AddEvent, AddMachine, Attempt, Event, Job, Machine, SetMachine, Write
 from spotlaunch.core.facts import Pool
+from spotlaunch.core.orders import launch_key
 from spotlaunch.core.spec import Spec
-from spotlaunch.core.start import launch_key
 from spotlaunch.storage.store import SqliteStore
 
 POOLS = [

@@ -1,0 +1,80 @@
+"""Handing over: back to spot beside a running machine, and who waits for whom."""
+
+from __future__ import annotations
+
+from spotlaunch.core import policy
+from spotlaunch.core.book import Attempt, Job, PutAsk
+from spotlaunch.core.choosing import rank_for
+from spotlaunch.core.draft import Draft
+from spotlaunch.core.limits import ask_to_leave, cannot_start
+from spotlaunch.core.orders import begin, launch_key
+from spotlaunch.core.wire import Ask
+
+
+def may_return(job: Job, live: list[Attempt]) -> bool:
+    """Whether a job paying on-demand prices should look at spot: it has been heard and has committed."""
+    if job.over or job.wanted != "run" or job.spec.market != "auto" or not job.spec.fallback.return_to_spot:
+        return False
+    if len(live) != 1 or live[0].market != "on-demand":
+        return False
+    attempt = live[0]
+    return attempt.phase == "running" and attempt.commits > 0 and attempt.leave_asked_at is None
+
+
+def return_to_spot(draft: Draft, job: Job, attempt: Attempt) -> None:
+    """Begin a spot attempt beside the running on-demand one, if the move pays for itself."""
+    asked, machine = draft.world.asked.get(job.name), draft.machine_of(attempt)
+    if asked is None or machine is None or machine.state != "up" or cannot_start(draft, job):
+        return
+    if draft.now < job.next_try_at:
+        draft.wake(job.next_try_at)
+        return
+    key = launch_key(draft.world.owner, job.name, job.last_attempt + 1)
+    ranking = rank_for(draft, job, asked, key, policy.Markets(allowed=("spot",), why_not="a return to spot"))
+    left_s = policy.remaining_s(
+        job,
+        step_now=attempt.step,
+        step_then=attempt.resumed_step or 0,
+        seconds=draft.now - (machine.up_at or draft.now),
+    )
+    paying = [
+        o
+        for o in ranking.candidates
+        if o.available == "yes"
+        and policy.repays_move(
+            spot=o,
+            on_demand_usd_hour=machine.price_usd_hour,
+            remaining_s=left_s,
+            start_s=draft.world.traits[o.pool.provider].start_s,
+        )
+    ]
+    rest_s = min((t.rest_s for t in draft.world.traits.values()), default=policy.USUAL_REST_S)
+    job = draft.set_job(job, next_try_at=draft.now + rest_s)
+    draft.wake(draft.now + rest_s)
+    if paying:
+        draft.tell(
+            job.name,
+            "return",
+            f"spot is back: {paying[0].pool} at ${paying[0].price_usd_hour}/h instead of"
+            f" ${machine.price_usd_hour}/h repays the move",
+            pool=str(paying[0].pool),
+        )
+        begin(draft, job, paying, key, attempt, fell_back=False)
+
+
+def hand_over(draft: Draft, job: Job, live: list[Attempt]) -> None:
+    """Two live attempts: when the new one is ready to claim, the old one is asked to leave."""
+    old, new = live
+    if new.predecessor != old.number or new.phase != "waiting" or new.noticed_at is not None:
+        return  # one that is losing its machine already takes nothing over
+    if old.noticed_at is None and old.leave_asked_at is None:
+        ask_to_leave(draft, old, f"attempt {new.number} takes over on a spot machine")
+
+
+def proceed_orphans(draft: Draft, job: Job) -> None:
+    """A successor waits for its predecessor's farewell; one that died without any will not give it."""
+    live = {a.number for a in draft.live(job.name)}
+    for attempt in draft.live(job.name):
+        if attempt.phase == "waiting" and attempt.predecessor not in live:
+            ask = Ask(kind="proceed", reason=f"attempt {attempt.predecessor} is over", at=draft.now)
+            draft.calls.append(PutAsk(job=job.name, attempt=attempt.number, ask=ask))
