@@ -35,6 +35,11 @@ def connect(name: str, *, owner: str, folder: Path) -> Provider:
         found = [e for e in entry_points(group="spotlaunch.providers") if e.name == name]
         if not found:
             raise UsageError(f"no provider is called {name!r}", hint="there are: " + ", ".join(provider_names()))
-        factory = found[0].load()
+        try:
+            factory = found[0].load()
+        except ImportError as e:
+            raise UsageError(
+                f"the provider {name} cannot be loaded: {e}", hint=f"mend or remove the package that brings {name}"
+            ) from e
     provider: Provider = factory(owner=owner, folder=folder)
     return provider

@@ -8,6 +8,7 @@ import secrets
 import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -23,7 +24,7 @@ from spotlaunch.core.orders import launch_key
 from spotlaunch.core.rank import Ranking, Terms, rank
 from spotlaunch.core.spec import Spec
 from spotlaunch.core.wire import bundle_key, owner_key
-from spotlaunch.errors import AlreadyExists, SpotlaunchError, StoreUnavailable, UsageError
+from spotlaunch.errors import AlreadyExists, BlobsUnavailable, SpotlaunchError, StoreUnavailable, UsageError
 from spotlaunch.home import Home
 from spotlaunch.market.room import Room
 from spotlaunch.ports import Blobs, Clock, Provider, Store
@@ -149,7 +150,8 @@ def submit(
         if store.jobs(names=[job.name]):
             raise  # it came a moment too late: the job is in the book, and needs all of this
         home.secrets(job.name).unlink(missing_ok=True)
-        blobs.delete([bundle_key(job.name, job.bundle)] * bool(job.bundle) + [owner_key(job.name)])
+        with suppress(BlobsUnavailable):  # what went wrong first is what is told
+            blobs.delete([bundle_key(job.name, job.bundle)] * bool(job.bundle) + [owner_key(job.name)])
         raise
     return job
 

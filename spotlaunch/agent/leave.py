@@ -13,7 +13,7 @@ from spotlaunch.core.wire import Ask, OrderDoc
 PATIENCE_S = {
     "exited": 3600.0,  # the result of the whole job may hang on it
     "notice": 120.0,  # without a known deadline; the machine ends it sooner
-    "asked": 120.0,
+    "asked": 1500.0,  # a little less than the watchdog gives to one that it hears (`policy.LEAVE_HEARD_S`)
     "superseded": 15.0,  # another has the job; this only tidies up
     "runtime": 300.0,
     "budget": 300.0,

@@ -63,6 +63,7 @@ def _hear(draft: Draft, attempt: Attempt, status: Status) -> Attempt:
         changes["resumed_step"] = status.resumed_step
     if status.commits > attempt.commits:
         changes |= {"commits": status.commits, "progressed_at": draft.now}
+        draft.set_job(draft.job(attempt.job), errors_in_row=0)
     changes["step"] = max(attempt.step, status.step)
     if status.notice_at is not None and attempt.noticed_at is None:
         changes |= {"noticed_at": draft.now, "notice_deadline_at": status.notice_deadline_at}
@@ -218,6 +219,9 @@ def _without_farewell(draft: Draft, attempt: Attempt) -> None:
     if attempt.heard_at is None:
         if draft.now >= up_at + traits.boot_timeout_s:
             conclude(draft, attempt, "lost", f"no word from its agent {traits.boot_timeout_s:.0f} s after launch")
+            # An image that cannot boot, or reach the store, would be bought again for ever.
+            job = draft.job(attempt.job)
+            draft.set_job(job, errors_in_row=job.errors_in_row + 1)
         else:
             draft.wake(up_at + traits.boot_timeout_s)
         return

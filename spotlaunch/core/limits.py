@@ -106,7 +106,7 @@ def cannot_start(draft: Draft, job: Job) -> str:
     if limits.cost_usd is not None and draft.spent_usd(job.name) >= limits.cost_usd:
         return f"limits.cost_usd (${limits.cost_usd}) is reached"
     if job.errors_in_row >= policy.ERRORS_IN_ROW:
-        return f"the agent failed {job.errors_in_row} times in a row; see `events` and `logs`"
+        return f"the agent failed, or never spoke, {job.errors_in_row} times in a row; see `events` and `logs`"
     return ""
 
 

@@ -139,10 +139,9 @@ def no_longer_wanted(call: Launch, instance_id: str, now: float) -> list[Write]:
     return [SetMachine(launch_key=call.order.launch_key, frm="ending", changes={"tried_at": now, **known})]
 
 
-def mailbox_down(call: Launch, error: errors.SpotlaunchError, now: float) -> list[Write]:
-    """The order could not be written into the mailbox, so no call was made: an agent would find no work."""
+def not_begun(call: Launch, kind: str, reason: str, hint: str, now: float) -> list[Write]:
+    """Something that the agent needs is missing (its order in the mailbox, a secret), so no call was made."""
     order = call.order
-    reason = f"the checkpoint store cannot be written: {error.message}"
     changes = {"outcome": "refused", "reason": reason, "ended_at": now}
     return [
         SetMachine(
@@ -151,13 +150,13 @@ def mailbox_down(call: Launch, error: errors.SpotlaunchError, now: float) -> lis
             changes={"state": "ended", "ended_at": now, "outcome": "refused", "reason": reason},
         ),
         SetAttempt(job=order.job, number=order.attempt, changes=changes),
-        SetJob(name=order.job, frm="running", changes={"next_try_at": now + MAILBOX_REST_S, "note": reason}),
-        _event(call, now, "store_down", f"attempt {order.attempt} not launched: {reason}", hint=error.hint),
+        SetJob(name=order.job, frm="running", changes={"next_try_at": now + NOT_BEGUN_REST_S, "note": reason}),
+        _event(call, now, kind, f"attempt {order.attempt} not launched: {reason}", hint=hint),
     ]
 
 
-# An unreachable store is asked again so often.
-MAILBOX_REST_S = 10.0
+# What was missing is looked for again so often.
+NOT_BEGUN_REST_S = 10.0
 
 
 def _refused_of(call: Launch, error: errors.SpotlaunchError) -> tuple[Refused, ...]:

@@ -107,12 +107,20 @@ class Actor:
             self._ask(jobs, call)
 
     def _launch(self, world: World, job: Job, call: Launch) -> None:
+        values = self._secrets(job.name)
+        missing = [name for name in job.spec.secrets if name not in values]
+        if missing:
+            why = f"the values of its secrets are gone: {', '.join(missing)}"
+            hint = "submit the job again from a shell that has them"
+            self._write(results.not_begun(call, "secrets_gone", why, hint, self._now()))
+            return
         try:
             self._mailbox(job).put_order(call.doc)
         except (BlobsUnavailable, AlreadyExists) as e:
-            self._write(results.mailbox_down(call, e, self._now()))
+            why = f"the checkpoint store cannot be written: {e.message}"
+            self._write(results.not_begun(call, "store_down", why, e.hint, self._now()))
             return
-        order = replace(call.order, secret_env=dict(self._secrets(job.name)))
+        order = replace(call.order, secret_env=dict(values))
         if not self._write(results.tried(call, self._now())):
             return  # it was cancelled, or another watchdog took over: no call
         try:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 from spotlaunch.errors import SpotlaunchError, StoreUnavailable
 from spotlaunch.home import Home
@@ -92,7 +93,8 @@ def stop(store: Store) -> bool:
         return False
     if lease.host != socket.gethostname():
         raise SpotlaunchError(f"the watchdog runs on {lease.host} as process {lease.pid}", hint="stop it there")
-    os.kill(lease.pid, signal.SIGTERM)
+    with suppress(ProcessLookupError):  # it went home this very moment
+        os.kill(lease.pid, signal.SIGTERM)
     give_up_at = time.monotonic() + STOP_TIMEOUT_S
     while is_awake(store.lease(), time.time()):
         if time.monotonic() > give_up_at:

@@ -151,7 +151,7 @@ def test_an_agents_own_trouble_is_tried_again_but_not_for_ever() -> None:
     assert after.attempts[1].reason == "the agent could not go on: no disk"
     last = heard(trouble, errors_in_row=ERRORS_IN_ROW - 1)
     assert last.job.state == "failed"
-    assert "failed 5 times in a row" in last.job.reason
+    assert "5 times in a row" in last.job.reason
 
 
 def test_an_attempt_that_went_well_forgets_the_errors_before_it() -> None:
@@ -228,6 +228,18 @@ def test_an_agent_that_never_speaks_loses_its_machine_after_the_boot_timeout() -
     after = look(a_job(), [attempt], [a_machine(tried_at=NOW - CLOUD.boot_timeout_s)])
     assert (after.attempts[1].outcome, after.machine().state, after.ended) == ("lost", "ending", ["i-1"])
     assert len(after.refusals) == 1
+
+
+def test_machines_that_never_speak_are_not_bought_for_ever() -> None:
+    attempt = an_attempt(heard_at=None, heard_status_at=None, phase="")
+    job = a_job(errors_in_row=ERRORS_IN_ROW - 1)
+    after = look(job, [attempt], [a_machine(tried_at=NOW - CLOUD.boot_timeout_s)])
+    assert after.job.state == "failed"
+    assert "never spoke" in after.job.reason
+
+
+def test_a_new_checkpoint_forgets_the_errors_before_it() -> None:
+    assert heard(says(commits=4), errors_in_row=4).job.errors_in_row == 0
 
 
 def test_a_silent_machine_that_is_still_listed_is_replaced_only_beyond_a_generous_limit() -> None:

@@ -143,11 +143,10 @@ def test_an_answer_for_a_machine_that_is_no_longer_wanted_is_stale() -> None:
 
 def test_without_a_mailbox_no_call_is_made_and_the_job_rests_a_little() -> None:
     launch = Launching(tried=False)
-    error = errors.BlobsUnavailable("bucket is gone", hint="make one")
-    launch.store.apply(results.mailbox_down(launch.call, error, LATER))
+    launch.store.apply(results.not_begun(launch.call, "store_down", "bucket is gone", "make one", LATER))
     machine, attempt, job = launch.store.machines(JOB)[0], launch.store.attempts(JOB)[0], launch.store.job(JOB)
     assert (machine.state, attempt.outcome, launch.store.refusals()) == ("ended", "refused", [])
-    assert (job.next_try_at, job.state) == (LATER + results.MAILBOX_REST_S, "running")
+    assert (job.next_try_at, job.state) == (LATER + results.NOT_BEGUN_REST_S, "running")
     assert "bucket is gone" in job.note
     assert launch.told == ["store_down"]
 

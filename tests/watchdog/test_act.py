@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from spotlaunch.core.book import Event, PutAsk, SetMachine, Terminate
@@ -44,6 +46,14 @@ def test_secrets_reach_the_provider_and_nothing_else(ground: Ground) -> None:
     assert dict(ground.cloud.orders[0].secret_env) == SECRETS
     kept = b"".join(data for data, _ in ground.blobs.objects.values()).decode() + repr(ground.store.read_book())
     assert "hush" not in kept + repr(ground.cloud.orders) + repr(ground.told) + repr(ground.complaints)
+
+
+def test_a_job_whose_secrets_are_gone_is_not_launched_without_them(ground: Ground) -> None:
+    job = a_new_job()
+    ground.submit(replace(job, name="shy", spec=replace(job.spec, name="shy", secrets=("LOST_KEY",))))
+    ground.look()
+    assert [o.job for o in ground.cloud.orders] == [JOB]
+    assert "LOST_KEY" in ground.store.job("shy").note
 
 
 def test_a_refused_launch_is_written_down_and_its_pool_rests(ground: Ground) -> None:
