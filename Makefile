@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 DEMO   := $(CURDIR)/.demo
 SEED   ?=
 N      ?= 200
-# Tests side by side; end-to-end tests live by the clock and run one at a time.
+# Unit and contract tests side by side.
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
