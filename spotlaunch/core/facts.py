@@ -74,7 +74,12 @@ class Offer:
     """A pool with its price now, what it holds, how sure we are, and when it was seen.
 
     ``price_usd_hour`` is for the whole machine in its own market; ``on_demand_usd_hour`` is what the same
-    shape costs on demand there, where that is known. ``extra`` belongs to the adapter; core never reads it.
+    shape costs on demand there, where that is known. ``gpu`` is a canonical name of `core.gpus`, or the
+    provider's own word for one that the table does not know. ``storage_usd_gb_month`` is what a GB of disk
+    costs beside the price (0: it is in the price), ``egress_usd_gb`` what a GB costs that leaves the machine
+    for elsewhere. ``obtainability`` is the provider's own word on the chance to get one now (0..1), and
+    ``interruptions_per_hour`` on how often one is taken; None where it says nothing. ``source`` is "live",
+    or names the public feed that the price came from. ``extra`` belongs to the adapter; core never reads it.
     """
 
     pool: Pool
@@ -86,8 +91,11 @@ class Offer:
     disk_gb: float | None = None
     price_usd_hour: Decimal
     on_demand_usd_hour: Decimal | None = None
+    storage_usd_gb_month: Decimal = Decimal(0)
+    egress_usd_gb: Decimal = Decimal(0)
     available: Availability = "unknown"
     why: str = ""
+    obtainability: float | None = None
     interruptions_per_hour: float | None = None
     seen_at: float
     source: str = "live"
@@ -96,7 +104,11 @@ class Offer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Want:
-    """What to ask a provider for. Providers may answer with more than this; ranking turns it down."""
+    """What to ask a provider for. Providers may answer with more than this; ranking turns it down.
+
+    ``gpus``: alternatives ``(name, count)``, canonical names or families; count 0 means any count, and no
+    ``gpus`` at all means every GPU that the provider sells.
+    """
 
     gpus: tuple[tuple[str, int], ...] = ()
     cpus: float = 0
@@ -188,6 +200,8 @@ class Traits:
     first guess. ``silence_s``: how long a machine that is still listed may say nothing and make no
     progress before it is replaced. ``shares_disk``: its machines see this computer's files.
     ``rehearsal``: costs nothing real, and so is used only when named or when there is nothing else.
+    ``prices_only``: why nothing can be launched there (no credentials, say), for a person; empty where
+    machines can be had.
     """
 
     settle_s: float
@@ -206,3 +220,18 @@ class Traits:
     silence_s: float = 1800.0
     shares_disk: bool = False
     rehearsal: bool = False
+    prices_only: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One thing that `check` found out about a provider: what was tried, whether it is fine, what to do if not.
+
+    ``kind``: "credentials" (found where), "call" (permitted or not) or "quota" (how much may be had).
+    """
+
+    kind: Literal["credentials", "call", "quota"]
+    name: str
+    ok: bool
+    detail: str
+    hint: str = ""
