@@ -37,6 +37,11 @@ class Home:
         return self.path / "book.db"
 
     @property
+    def config(self) -> Path:
+        """What a person told the providers; read by `spotlaunch.config`, never written by us."""
+        return self.path / "config.yaml"
+
+    @property
     def blobs(self) -> Path:
         """The store of jobs that name none: a folder, good for machines on this computer only."""
         return self.path / "blobs"

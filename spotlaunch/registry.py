@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from spotlaunch.core.facts import Finding
+from spotlaunch.core.settings import Setting, Settings
 from spotlaunch.errors import UsageError
 from spotlaunch.ports import Provider
 
-# name -> module with `connect(*, owner: str, folder: Path) -> Provider`
+# name -> module with `connect(*, owner: str, folder: Path, settings: Settings) -> Provider`, and where there is
+# something to set or to find out `SETTINGS: Mapping[str, Setting]` and
+# `examine(*, settings: Settings) -> Sequence[Finding]`. The module itself is light; connecting loads the rest.
 BUILT_IN = {
     "local": "spotlaunch_providers.local",
 }
+
+# Their prices are not real, so nobody who compares prices wants them, unless they are named.
+REHEARSALS = frozenset({"local"})
 
 
 def provider_names() -> list[str]:
@@ -22,24 +29,42 @@ def provider_names() -> list[str]:
     return [*BUILT_IN, *sorted(e.name for e in entry_points(group="spotlaunch.providers") if e.name not in BUILT_IN)]
 
 
-def connect(name: str, *, owner: str, folder: Path) -> Provider:
+def known_settings(name: str) -> Mapping[str, Setting] | None:
+    """The keys that a provider knows. None: it does not say, so any key may be set."""
+    known: Mapping[str, Setting] | None = getattr(_module(name), "SETTINGS", None)
+    return known
+
+
+def connect(name: str, *, owner: str, folder: Path, settings: Settings) -> Provider:
     """The provider of that name, ready to be asked.
 
     ``owner`` marks our machines; ``folder`` is the provider's own, made when it needs one. Raises
-    `UsageError` for an unknown name, and `NotAuthorized` (with a hint) where the provider is not set up.
+    `UsageError` for an unknown name or a setting that cannot be used, and `NotAuthorized` (with a hint) where
+    the provider is not set up.
     """
-    factory: Callable[..., Any]
-    if name in BUILT_IN:
-        factory = import_module(BUILT_IN[name]).connect
-    else:
-        found = [e for e in entry_points(group="spotlaunch.providers") if e.name == name]
-        if not found:
-            raise UsageError(f"no provider is called {name!r}", hint="there are: " + ", ".join(provider_names()))
-        try:
-            factory = found[0].load()
-        except ImportError as e:
-            raise UsageError(
-                f"the provider {name} cannot be loaded: {e}", hint=f"mend or remove the package that brings {name}"
-            ) from e
-    provider: Provider = factory(owner=owner, folder=folder)
+    provider: Provider = _module(name).connect(owner=owner, folder=folder, settings=settings)
     return provider
+
+
+def examine(name: str, *, settings: Settings) -> Sequence[Finding]:
+    """What there is to know about the account at a provider: credentials, permitted calls, quotas.
+
+    Asks the cloud. What it refuses is a finding, not an error.
+    """
+    look = getattr(_module(name), "examine", None)
+    findings: Sequence[Finding] = look(settings=settings) if look is not None else ()
+    return findings
+
+
+def _module(name: str) -> Any:
+    if name in BUILT_IN:
+        return import_module(BUILT_IN[name])
+    found = [e for e in entry_points(group="spotlaunch.providers") if e.name == name]
+    if not found:
+        raise UsageError(f"no provider is called {name!r}", hint="there are: " + ", ".join(provider_names()))
+    try:
+        return found[0].load()
+    except ImportError as e:
+        raise UsageError(
+            f"the provider {name} cannot be loaded: {e}", hint=f"mend or remove the package that brings {name}"
+        ) from e

@@ -58,7 +58,7 @@ WRONG_WAY = [
     (WATCHDOG, "from spotlaunch_providers.aws import connect", "loaded by the registry"),
     (ADAPTER, "from spotlaunch.core.book import Book", "providers imports spotlaunch.core.book"),
     (ADAPTER, "from spotlaunch.storage.store import SqliteStore", "providers imports spotlaunch.storage.store"),
-    (ADAPTER, "from spotlaunch_providers.local.adapter import LocalProvider", "share nothing but the port"),
+    (ADAPTER, "from spotlaunch_providers.local.adapter import LocalProvider", "share the port and the kit"),
     (AGENT, "from spotlaunch.core.book import Book", "agent imports spotlaunch.core.book"),
     (AGENT, "import yaml", "the agent would need yaml"),
     (("spotlaunch.attic.new", "spotlaunch/attic/new.py"), "", "has no rule"),

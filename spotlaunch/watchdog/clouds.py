@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from spotlaunch.config import settings_of
 from spotlaunch.errors import SpotlaunchError
 from spotlaunch.home import Home
 from spotlaunch.ports import Provider
@@ -22,7 +23,8 @@ def connect_all(
     missing: dict[str, SpotlaunchError] = {}
     for name in names or provider_names():
         try:
-            usable[name] = connect(name, owner=owner, folder=home.provider(name))
+            settings = settings_of(home, name)
+            usable[name] = connect(name, owner=owner, folder=home.provider(name), settings=settings)
         except SpotlaunchError as e:
             missing[name] = e
     return usable, missing

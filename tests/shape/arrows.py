@@ -30,16 +30,21 @@ RULES = {
     "core": _rule("core errors", "the decision must be a function of what it is given; it knows no other room"),
     "ports": _rule("core errors", "ports speak of the values of core, and of nothing that implements them"),
     "home": _rule("errors", "paths only"),
-    "registry": _rule("errors ports", "it loads adapters by name, when first needed, and knows nothing of them"),
+    "registry": _rule("core errors ports", "it loads adapters by name, when first needed, and knows nothing of them"),
+    "config": _rule("core errors home registry", "it reads what a person wrote; what it means is for the adapters"),
+    "workers": _rule("", "threads and nothing else, so that every room with effects may use them"),
     "market": _rule("market core errors ports", "it asks providers through their port"),
     "storage": _rule("storage core errors ports home", "it keeps what it is given and decides nothing"),
     "watchdog": _rule(
-        "watchdog core errors ports home registry market storage", "the loop is below the commands that start it"
+        "watchdog config core errors ports home registry market storage workers",
+        "the loop is below the commands that start it",
     ),
-    "submission": _rule("core errors ports home market storage", "it writes a wish into the book; it starts nothing"),
+    "submission": _rule(
+        "core errors ports home market storage workers", "it writes a wish into the book; it starts nothing"
+    ),
     "simulate": _rule("simulate core errors ports storage market", "it replays the very same core"),
     "cli": _rule(
-        "cli core errors ports home registry market storage submission simulate watchdog spotlaunch",
+        "cli config core errors ports home registry market storage submission simulate watchdog workers spotlaunch",
         "commands are the topmost room; they want things, and speak to no cloud and no agent",
     ),
     "agent": _rule(
@@ -49,15 +54,16 @@ RULES = {
         types="ports",
     ),
     "providers": _rule(
-        "core.facts core.chance core.gpus core.units core.yamlread core.yamltree ports errors",
+        "core.facts core.chance core.gpus core.settings core.units core.yamlread core.yamltree ports errors workers"
+        " spotlaunch",
         "an adapter knows facts and its cloud, never what they are used for",
     ),
 }
 
 # Modules from outside that core may use. What is not here has a clock, chance, a file, a socket or a process in it.
 PURE_TEXT = """
-    __future__ collections collections.abc dataclasses decimal difflib enum fnmatch functools hashlib itertools
-    json math re types typing urllib.parse
+    __future__ collections collections.abc dataclasses decimal difflib enum fnmatch functools hashlib ipaddress
+    itertools json math re types typing urllib.parse
 """
 PURE = frozenset(PURE_TEXT.split())
 PURE_NAMES = {"pathlib": {"PurePath", "PurePosixPath"}}  # paths as text; `Path` would touch the disk
@@ -108,8 +114,9 @@ def _within(target: str, allowed: frozenset[str]) -> bool:
 def _other_provider(m: Module, by_name: Mapping[str, Module]) -> Iterator[str]:
     own = ".".join(m.name.split(".")[:2])
     for i in imports(m, by_name):
-        if i.target.startswith("spotlaunch_providers.") and not f"{i.target}.".startswith(own + "."):
-            yield f"{m.path}:{i.line}: imports {i.target}: providers share nothing but the port; each can be taken out"
+        mine = f"{i.target}.".startswith((own + ".", "spotlaunch_providers.shared."))
+        if i.target.startswith("spotlaunch_providers.") and not mine:
+            yield f"{m.path}:{i.line}: imports {i.target}: providers share the port and the kit; each can be taken out"
 
 
 def _impure(m: Module, by_name: Mapping[str, Module]) -> Iterator[str]:

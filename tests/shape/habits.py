@@ -14,7 +14,9 @@ PROVIDERS = frozenset({"local", "aws", "gcp", "azure", "runpod", "vast"})
 
 # Where a provider's name may stand as text above providers/, and why.
 MAY_NAME_A_PROVIDER = {
-    ("spotlaunch/registry.py", "local"): "the registry is the place that knows providers by name",
+    **{
+        ("spotlaunch/registry.py", name): "the registry is the place that knows providers by name" for name in PROVIDERS
+    },
     ("spotlaunch/core/jobvalues.py", "aws"): "an example in a hint; nothing depends on it",
 }
 
@@ -31,6 +33,7 @@ MAY_SLEEP = {
     "providers/spotlaunch_providers/local/host.py": "one machine's own process, which waits for nothing of ours",
     "providers/spotlaunch_providers/local/processes.py": "killed processes take some milliseconds to be gone",
     "providers/spotlaunch_providers/local/adapter.py": "plays a cloud that is slow to answer (the fault `slow`)",
+    "providers/spotlaunch_providers/shared/http.py": "the pause before a read is repeated, inside the deadline",
 }
 
 

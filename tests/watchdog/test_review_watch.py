@@ -215,7 +215,7 @@ def test_a_provider_that_cannot_be_used_at_first_is_tried_again_while_the_watchd
 
     class Module:
         @staticmethod
-        def connect(*, owner: str, folder: Path) -> Cloud:
+        def connect(*, owner: str, folder: Path, settings: object) -> Cloud:
             if not works:
                 raise NotAuthorized("no credentials yet")
             return Cloud()

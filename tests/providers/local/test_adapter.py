@@ -16,6 +16,7 @@ import pytest
 
 from spotlaunch import errors, registry
 from spotlaunch.core.facts import Launched, Order, Want
+from spotlaunch.core.settings import Settings
 from spotlaunch_providers.local import files, launching, machines
 from spotlaunch_providers.local.adapter import LocalProvider
 from tests.fakes.local_machines import SLEEPER, processes_under
@@ -377,11 +378,9 @@ def test_machines_can_be_listed_and_ended_while_the_market_file_is_broken(
         assert known.terminate([name]) == {}
 
 
-def test_a_market_file_that_is_gone_is_told_by_name(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SPOTLAUNCH_LOCAL_MARKET", str(tmp_path / "gone.yaml"))
-    provider = registry.connect("local", owner="me", folder=folder)
+def test_a_market_file_that_is_gone_is_told_by_name(folder: Path, tmp_path: Path) -> None:
+    settings = Settings(provider="local", values={"market": str(tmp_path / "gone.yaml")})
+    provider = registry.connect("local", owner="me", folder=folder, settings=settings)
     with pytest.raises(errors.NotAuthorized, match=r"gone\.yaml cannot be read: No such file") as caught:
         provider.offers(Want())
     assert "SPOTLAUNCH_LOCAL_MARKET" in caught.value.hint
