@@ -13,8 +13,8 @@ _SHAPES = tuple(
         r"(?<=api_key=)[^&\s\"']+",
         r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{12,}\b",
         r"\barn:aws[\w-]*:[^\s\"',)]+",
-        r"\b[0-9]{12}\b",  # an AWS account; a GCP project number
         r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b",  # an Azure subscription or tenant
+        r"\b[0-9]{12}\b",  # an AWS account; a GCP project number
         r"(?<=projects/)[\w:.-]+",
         r"(?<=project[: ]['\"])[^'\"]+(?=['\"])",
         r"\b[\w.+-]+@[\w-]+\.[\w.]+\b",  # service accounts and people
