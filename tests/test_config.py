@@ -84,7 +84,7 @@ def problems(home: Home, text: str) -> list[tuple[int, str, str, str]]:
         ("providers:\n  my-cloud: word", 2, "providers.my-cloud", "must be keys with values"),
         ("providers:\n  other:\n    endpoint: {a: b}", 3, "providers.other.endpoint", "must be a word or a list"),
         ("- a", 1, "", "must be keys with values"),
-        ("a: [", 2, "a", "is not closed"),
+        ("providers: {}\nproviders: {}", 2, "providers", "a second time"),
     ],
 )
 def test_what_is_wrong_with_the_file_is_told_with_line_and_key(
