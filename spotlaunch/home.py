@@ -37,6 +37,11 @@ class Home:
         return self.path / "book.db"
 
     @property
+    def market(self) -> Path:
+        """Answers of the market and the history of prices; a file of its own, so that it never slows the book."""
+        return self.path / "market.db"
+
+    @property
     def config(self) -> Path:
         """What a person told the providers; read by `spotlaunch.config`, never written by us."""
         return self.path / "config.yaml"

@@ -5,11 +5,12 @@ An interface serves its caller: every method here is called by the watchdog, the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from spotlaunch.core.answers import Answer
 from spotlaunch.core.book import Attempt, Book, Event, Job, Machine, Refusal, Wanted, Write
 from spotlaunch.core.facts import Launched, Offer, Order, SeenMachine, Traits, Want
 
@@ -202,4 +203,27 @@ class Store(Protocol):
 
     def events(self, job: str, *, after: int = 0) -> list[tuple[int, Event]]:
         """The story of a job from event number ``after`` on (exclusive), with numbers."""
+        ...
+
+
+class MarketMemory(Protocol):
+    """What the market room remembers: fresh answers, and what everything has cost. Losing it costs time only.
+
+    Raises `StoreUnavailable` (with a hint) when the disk is full, read-only or broken.
+    """
+
+    def recall(self, want: Want, *, settings: Mapping[str, str], since: float, until: float) -> dict[str, Answer]:
+        """The newest answer of each provider to ``want`` (or to a wider one), asked between the two times.
+
+        ``settings``: the providers, each with the fingerprint of its settings now; answers that were given
+        under other settings do not count. Offers come without ``extra``: nothing is launched from memory.
+        """
+        ...
+
+    def remember(self, answer: Answer, want: Want, *, settings: str) -> None:
+        """Keep an answer for a while, in the place of the one to the same want before it."""
+        ...
+
+    def note_prices(self, offers: Iterable[Offer], *, now: float) -> int:
+        """Write down the prices that are not what they were when last seen; how many those were."""
         ...

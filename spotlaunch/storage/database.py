@@ -1,6 +1,6 @@
 """One SQLite file: opening it, bringing it up to date, transactions, and errors in words for people.
 
-Knows nothing of jobs. Why SQLite, why WAL and why every commit is synced: docs/decisions/0001-sqlite.md.
+Knows nothing of jobs and prices. Why SQLite, why WAL and why every commit is synced: docs/decisions/0001-sqlite.md.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -39,11 +40,7 @@ _REASONS: dict[int, tuple[str, str]] = {
         "the disk does not let it be read or written",
         f"see that the disk is neither full nor failing, {_ELSEWHERE}",
     ),
-    sqlite3.SQLITE_CORRUPT: (
-        "the file is damaged",
-        "move it away and start anew; `sqlite3 book.db .recover` may save what it held. Machines may still be "
-        "running: end those named sl-* with each provider's own tools",
-    ),
+    sqlite3.SQLITE_CORRUPT: ("the file is damaged", "move it away and start anew"),
     sqlite3.SQLITE_NOTADB: ("that file is no SQLite database", f"move it away, {_ELSEWHERE}"),
 }
 
@@ -51,15 +48,38 @@ _REASONS: dict[int, tuple[str, str]] = {
 _VAGUE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kind:
+    """What a database holds: its ``name`` in messages, its migrations, and what to do when it is ``damaged``.
+
+    ``synced``: a commit is on the disk before the call returns. Without it the last ones may be lost with the
+    power, never the file.
+    """
+
+    name: str
+    steps: Callable[[], list[tuple[int, str]]]
+    damaged: str
+    synced: bool = True
+
+
+BOOK = Kind(
+    name="the book",
+    steps=lambda: migrations(),
+    damaged="move it away and start anew; `sqlite3 book.db .recover` may save what it held. Machines may still be "
+    "running: end those named sl-* with each provider's own tools",
+)
+
+
 class Database:
     """One connection, for any number of threads, which take turns."""
 
-    def __init__(self, path: Path | Literal[":memory:"]) -> None:
+    def __init__(self, path: Path | Literal[":memory:"], *, kind: Kind = BOOK) -> None:
         """Opens or makes the file (0600) and brings it up to date. Raises `StoreUnavailable`."""
         self.path = path
+        self._kind = kind
         self._turn = threading.RLock()
         if isinstance(path, Path):
-            _make_file(path)
+            _make_file(path, kind)
         with self._readable():
             self._sql = sqlite3.connect(
                 path,
@@ -81,7 +101,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """All reads inside see one and the same state of the book."""
+        """All reads inside see one and the same state."""
         with self._transaction("BEGIN") as sql:
             yield sql
 
@@ -108,17 +128,17 @@ class Database:
         try:
             yield
         except sqlite3.Error as e:
-            raise unavailable(e, self.path) from e
+            raise unavailable(e, self.path, self._kind) from e
 
     def _open(self) -> None:
         with self._readable():
             self._refuse_strangers()
             self._use_wal()
-            # A commit is on the disk before the deed that it announces.
-            self._sql.execute("PRAGMA synchronous = FULL")
+            # FULL: a commit is on the disk before the deed that it announces.
+            self._sql.execute(f"PRAGMA synchronous = {'FULL' if self._kind.synced else 'NORMAL'}")
             # Keeps the log from staying as large as it once had to be.
             self._sql.execute("PRAGMA journal_size_limit = 16777216")
-        steps = migrations()
+        steps = self._kind.steps()
         if self._version() < steps[-1][0]:
             self._migrate(steps)
 
@@ -126,16 +146,16 @@ class Database:
         return int(self._sql.execute("PRAGMA user_version").fetchone()[0])
 
     def _refuse_strangers(self) -> None:
-        """Before anything is written: is this a book, and do we know its version?"""
-        found, newest = self._version(), migrations()[-1][0]
+        """Before anything is written: is this one of ours, and do we know its version?"""
+        found, newest = self._version(), self._kind.steps()[-1][0]
         if found > newest:
             raise StoreUnavailable(
-                f"{self.path} was written by a newer spotlaunch (version {found} of the book; "
+                f"{self.path} was written by a newer spotlaunch (version {found} of {self._kind.name}; "
                 f"this one knows up to {newest})",
                 hint=f"upgrade spotlaunch, {_ELSEWHERE}",
             )
         tables = self._sql.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        # A book that another process is making right now gets its tables and its version in one transaction,
+        # One that another process is making right now gets its tables and its version in one transaction,
         # so a second look at the version tells it from a stranger's database.
         if found == 0 and tables and self._version() == 0:
             raise StoreUnavailable(
@@ -166,14 +186,15 @@ class Database:
                 sql.execute(f"PRAGMA user_version = {version}")
 
 
-def unavailable(error: sqlite3.Error, path: Path | str) -> StoreUnavailable:
+def unavailable(error: sqlite3.Error, path: Path | str, kind: Kind = BOOK) -> StoreUnavailable:
     """What SQLite said, as an error for people: what, where, and what to do."""
     code = _code(error)
     if code in _VAGUE and isinstance(path, Path):
         code = _seen_on_disk(path.parent) or code
     what, hint = _REASONS.get(code, (f"{type(error).__name__}: {error}", "please report this"))
+    hint = kind.damaged if code == sqlite3.SQLITE_CORRUPT else hint
     detail = "" if str(error) in what else f" ({error})"
-    return StoreUnavailable(f"the book {path} cannot be used: {what}{detail}", hint=hint)
+    return StoreUnavailable(f"{kind.name} {path} cannot be used: {what}{detail}", hint=hint)
 
 
 def _seen_on_disk(folder: Path) -> int:
@@ -193,7 +214,7 @@ def _code(error: sqlite3.Error) -> int:
     return -1 if code is None else code & 0xFF
 
 
-def _make_file(path: Path) -> None:
+def _make_file(path: Path, kind: Kind) -> None:
     """An empty file for its owner only; SQLite gives its companions the same mode."""
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
@@ -202,6 +223,6 @@ def _make_file(path: Path) -> None:
         return
     except OSError as e:
         raise StoreUnavailable(
-            f"the book {path} cannot be made: {e.strerror or e}",
+            f"{kind.name} {path} cannot be made: {e.strerror or e}",
             hint=f"see that {path.parent} exists, is writable for you, and that the disk is not full, {_ELSEWHERE}",
         ) from e

@@ -20,9 +20,9 @@ _NOUNS = {
 
 
 @cache
-def queries() -> dict[str, str]:
+def queries(folder: Path = FOLDER) -> dict[str, str]:
     """Name to statement, of ``queries.sql``. ``{changes}`` is left for `rows.assignments` to fill."""
-    text = (FOLDER / "queries.sql").read_text(encoding="utf-8")
+    text = (folder / "queries.sql").read_text(encoding="utf-8")
     for noun, columns in _NOUNS.items():
         text = text.replace(f"{{{noun}}}", ", ".join(columns))
         text = text.replace(f"{{?{noun}}}", ", ".join("?" * len(columns)))
