@@ -11,7 +11,7 @@ N      ?= 200
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test sim bench lint format clean
+.PHONY: help demo test sim bench fakes fakes-env lint format clean
 
 help: ## show this
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -71,6 +71,12 @@ sim: $(VENV)/.dev ## simulate N worlds (make sim N=1000), or one again (make sim
 
 bench: $(VENV)/.dev ## how quick the commands are
 	@$(BIN)/python -m tests.bench
+
+fakes: $(VENV)/.dev ## the five clouds as servers on this computer (tests/fakes/README.md); Ctrl-C ends them
+	@$(BIN)/python -m tests.fakes.clouds
+
+fakes-env: $(VENV)/.dev
+	@$(BIN)/python -m tests.fakes.clouds --env
 
 lint: $(VENV)/.dev ## linters and types alone
 	$(BIN)/ruff check .

@@ -99,7 +99,7 @@ def _mapping(tree: Tree, node: Any, path: tuple[str, ...], known: Iterable[str] 
     """The keys of a mapping that are known; the others become problems."""
     if not isinstance(node, dict):
         if not getattr(node, "is_null", False):
-            _problem(tree, path, "must be keys with values", "see docs/providers.md")
+            _problem(tree, path, "must be keys with values", "see docs/configuration.md")
         return {}
     if known is None:
         return node
