@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from spotlaunch.agent.environment import program_env, secret_values
 from spotlaunch.agent.identity import take_identity
-from spotlaunch.agent.leave import PATIENCE_S, Leave, Reasons, grace_left_s, wrote_to_the_end
+from spotlaunch.agent.leave import LAST_WORD_S, PATIENCE_S, Leave, Reasons, grace_left_s, lived_s, wrote_to_the_end
 from spotlaunch.agent.logs import Spool
 from spotlaunch.agent.mail import Mail
 from spotlaunch.agent.masks import Masker
@@ -96,7 +96,8 @@ class Agent:
         self._order, before = self._get("order", self._prepare.read_order)
         if before is not None and before.phase == "left":
             return  # the container was started again after its work was done
-        self._reasons.obey(self._order)
+        # Started again, it is not given its time and money again.
+        self._reasons.obey(self._order, lived_s=lived_s(before, now=time.time(), up_s=time.monotonic()))
         self._open_mail(before)
         # Another agent speaks for this attempt, or did: not a word before the claim tells who is right.
         self._hushed = before is not None and fresh
@@ -259,7 +260,7 @@ class Agent:
             began_at = time.monotonic()
             while not (ended_itself := program.ended()) and not self._reasons.superseded.is_set():
                 took_s = self._sync.pace.took_s if self._sync_task is not None else 0.0
-                left_s = grace_left_s(self._order.grace_s, began_at, self._reasons.notice(), took_s)
+                left_s = grace_left_s(self._order.grace_s, began_at, self._reasons.deadline(), took_s)
                 if left_s <= 0:
                     break
                 self._wait(left_s)
@@ -303,7 +304,7 @@ class Agent:
         if self._mail_task is None:
             self._last_word(leave)
             return leave.why
-        give_up_at = time.monotonic() + PATIENCE_S[leave.why]
+        give_up_at = self._reasons.end_by(time.monotonic() + PATIENCE_S[leave.why])
         self._tell_leaving()
         if self._sync_task is not None and leave.why != "superseded":
             hurry = self._reasons.notice() is not None
@@ -312,7 +313,7 @@ class Agent:
         self._mail.finish(**_last_report(leave))
         if leave.why == "superseded":
             give_up_at = min(give_up_at, time.monotonic() + PATIENCE_S["superseded"])
-        self._deliver(self._mail_task, give_up_at)
+        self._deliver(self._mail_task, max(give_up_at, time.monotonic() + LAST_WORD_S))
         if self._mail_task.error is not None:
             self._last_word(leave)
         return leave.why
@@ -336,11 +337,12 @@ class Agent:
             return Leave("superseded", exit_code=leave.exit_code)
         if leave.why == "exited" and leave.exit_code == 0 and not (saved and task.error is None):
             # Called finished, the job would end here, and what it made would be lost with the machine.
-            return Leave("error", exit_code=0, error="the program ended, but its last checkpoint could not be saved")
+            error = "the program ended, but its last checkpoint could not be saved"
+            return Leave(self._reasons.spent() or "error", exit_code=0, error=error)
         return leave
 
     def _deliver(self, task: Task[None], give_up_at: float, unless: Callable[[], bool] = lambda: False) -> bool:
-        """Wait for a thread to deliver what it has. Not only until a notice's deadline: it may come late."""
+        """Wait for a thread to deliver what it has. A notice's deadline does not end it, for that may come late."""
         self._wait_for(lambda: task.done or unless(), give_up_at)
         return task.done
 

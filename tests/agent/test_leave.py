@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from spotlaunch.agent.leave import PATIENCE_S, Reasons, grace_left_s, wrote_to_the_end
+from spotlaunch.agent import leave
+from spotlaunch.agent.leave import PATIENCE_S, Reasons, grace_left_s, lived_s, wrote_to_the_end
 from spotlaunch.agent.notice import Notice, Notices
-from spotlaunch.core.wire import LEFT_WHY, Ask, OrderDoc
+from spotlaunch.core import limits as core_limits
+from spotlaunch.core.wire import LEFT_WHY, Ask, OrderDoc, Status
 
 
 class Clock:
@@ -29,8 +31,8 @@ def reasons(tmp_path: Path, clock: Clock, **limits: float) -> Reasons:
 
 
 def why(found: Reasons) -> str | None:
-    leave = found.look()
-    return leave.why if leave is not None else None
+    reason = found.look()
+    return reason.why if reason is not None else None
 
 
 def test_every_reason_has_its_patience() -> None:
@@ -66,13 +68,66 @@ def test_to_proceed_is_no_reason_to_leave(tmp_path: Path) -> None:
 def test_the_limit_that_is_reached_first_counts(limits: tuple[float, float], first: str, tmp_path: Path) -> None:
     clock = Clock()
     found = reasons(tmp_path, clock, runtime_left_s=limits[0], budget_left_s=limits[1])
-    assert found.next_limit_s() == 10.0
-    clock.time += 9.9
+    assert found.next_limit_s() == 7.5, "a quarter of so short a limit is for leaving"
+    clock.time += 7.4
     assert why(found) is None
     clock.time += 0.1
     assert why(found) == first
+    assert found.spent() == "", "it has still time to leave in"
+    clock.time += 2.5
+    assert found.spent() == first
     clock.time += 100
     assert found.next_limit_s() == float("inf")
+
+
+def test_an_agent_leaves_as_long_before_a_limit_as_the_watchdog_would_ask_it_to(tmp_path: Path) -> None:
+    clock = Clock()
+    found = reasons(tmp_path, clock, budget_left_s=3600.0, grace_s=20.0)
+    assert found.next_limit_s() == 3600.0 - 20.0 - core_limits.LEAVE_AHEAD_S
+    assert leave.AHEAD_MOST == core_limits.RUNTIME_AHEAD_MOST
+
+
+def test_no_patience_reaches_past_a_limit(tmp_path: Path) -> None:
+    clock = Clock()
+    found = reasons(tmp_path, clock, runtime_left_s=2000.0, budget_left_s=1000.0)
+    began_at = clock.time
+    clock.time += 900
+    assert found.end_by(clock.time + 50.0) == clock.time + 50.0
+    assert found.end_by(clock.time + PATIENCE_S["exited"]) == began_at + 1000.0
+    assert reasons(tmp_path, clock).end_by(clock.time + 3600.0) == clock.time + 3600.0, "without a limit"
+
+
+def test_a_limit_is_a_deadline_as_a_notice_is(tmp_path: Path) -> None:
+    clock = Clock()
+    assert reasons(tmp_path, clock).deadline() is None
+    found = reasons(tmp_path, clock, budget_left_s=1000.0)
+    assert found.deadline() == 1100.0
+    (tmp_path / "notice").write_text(json.dumps({"deadline_at": 130.0}))
+    assert found.deadline() == 130.0
+    (tmp_path / "notice").write_text(json.dumps({"deadline_at": 9000.0}))
+    assert reasons(tmp_path, clock, budget_left_s=1000.0).deadline() == 1100.0
+
+
+def test_limits_count_from_the_life_before(tmp_path: Path) -> None:
+    clock = Clock()
+    found = Reasons(Notices(None, now=clock, mono=clock), mono=clock)
+    found.obey(OrderDoc(job="j", attempt=1, run="x", budget_left_s=1000.0), lived_s=400.0)
+    assert found.end_by(1e9) == clock.time + 600.0
+
+
+@pytest.mark.parametrize(
+    ("started_at", "now", "up_s", "lived"),
+    [
+        (1000.0, 1060.0, 5000.0, 60.0),
+        (1000.0, 900.0, 5000.0, 0.0),  # the clock was set back
+        (7.0, 1.7e9, 120.0, 120.0),  # the clock was set right after the start
+        (0.0, 1.7e9, 120.0, 0.0),  # it never said
+    ],
+)
+def test_how_long_an_attempt_has_lived_before(started_at: float, now: float, up_s: float, lived: float) -> None:
+    before = Status(attempt=1, at=0.0, phase="running", started_at=started_at)
+    assert lived_s(before, now=now, up_s=up_s) == lived
+    assert lived_s(None, now=now, up_s=up_s) == 0.0
 
 
 # -- notices ---------------------------------------------------------------------------------------
@@ -108,10 +163,6 @@ def test_a_signal_is_a_notice_without_a_deadline() -> None:
 # -- time ------------------------------------------------------------------------------------------
 
 
-def notice(in_s: float, began_at: float) -> Notice:
-    return Notice(at=0.0, deadline_at=None, deadline=began_at + in_s)
-
-
 @pytest.mark.parametrize(
     ("grace_s", "deadline_s", "sync_s", "left_s"),
     [
@@ -128,8 +179,8 @@ def test_grace_under_a_deadline_keeps_time_for_a_last_sync(
     grace_s: float, deadline_s: float | None, sync_s: float, left_s: float
 ) -> None:
     now = time.monotonic()
-    told = notice(deadline_s, now) if deadline_s is not None else None
-    assert grace_left_s(grace_s, now, told, sync_s) == pytest.approx(left_s, abs=0.2)
+    deadline = now + deadline_s if deadline_s is not None else None
+    assert grace_left_s(grace_s, now, deadline, sync_s) == pytest.approx(left_s, abs=0.2)
 
 
 @pytest.mark.parametrize(

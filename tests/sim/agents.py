@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 
-from spotlaunch.agent.leave import PATIENCE_S
+from spotlaunch.agent.leave import PATIENCE_S, Limit, first_limit
 from spotlaunch.core.wire import Entry, OrderDoc, Status
 from spotlaunch.errors import BlobsUnavailable, Superseded
 from spotlaunch.storage.mailbox import Mailbox
@@ -61,6 +61,7 @@ class SimAgent:
     shut_down: Callable[[], None]
     by: str = ""
     doc: OrderDoc | None = None
+    limit: Limit | None = None
     head: Entry | None = None
     phase: str = "starting"
     step: int = 0
@@ -112,7 +113,7 @@ class SimAgent:
             self._work()
 
     def _prepare(self) -> None:
-        self.doc = self.doc or self.mailbox.order(self.attempt)
+        self.doc = self.doc or self._order()
         if self.doc is None:
             return
         if self.doc.predecessor and not self._may_claim(self.doc):
@@ -131,6 +132,13 @@ class SimAgent:
         self.resumed = self.committed = self.step
         self.phase = "running"
 
+    def _order(self) -> OrderDoc | None:
+        doc = self.mailbox.order(self.attempt)
+        self.limit = limit = first_limit(doc, self.began_at) if doc is not None else None
+        if limit is not None:
+            self.clock.at(limit.leave_at, lambda: self._leave(limit.why))
+        return doc
+
     def _may_claim(self, doc: OrderDoc) -> bool:
         before = self.mailbox.status(doc.predecessor)
         ask = self.mailbox.ask(self.attempt)
@@ -138,15 +146,9 @@ class SimAgent:
         return left or (ask is not None and ask.kind == "proceed") or self.waited_s >= doc.predecessor_wait_s
 
     def _work(self) -> None:
-        assert self.doc is not None
         self.step = min(self.total, self.step + 1)
-        up_s = self.clock.now() - self.began_at
         if self.step == self.total:
             self._leave("exited", 0)
-        elif self.doc.budget_left_s and up_s >= self.doc.budget_left_s:
-            self._leave("budget")
-        elif self.doc.runtime_left_s and up_s >= self.doc.runtime_left_s:
-            self._leave("runtime")
         else:
             ask = self.mailbox.ask(self.attempt)
             if ask is not None and ask.kind == "leave":
@@ -177,8 +179,11 @@ class SimAgent:
         if not self.alive() or self.phase in ("leaving", "left"):
             return
         self.left_why, self.exit_code, self.phase = why, exit_code, "leaving"
-        # Like the real one: with the store away it does not wait for it for ever, at the owner's cost.
-        self.clock.after(PATIENCE_S[why], lambda: self.phase == "left" or self._gone(why))
+        # Like the real one: with the store away it does not wait for it for ever, at the owner's cost, and not
+        # at all past a limit.
+        self.clock.after(PATIENCE_S[why], self._give_up)
+        if self.limit is not None:
+            self.clock.at(self.limit.end_at, self._give_up)
         try:
             self._farewell()
         except BlobsUnavailable:
@@ -192,6 +197,16 @@ class SimAgent:
         self.mailbox.put_status(status)
         self.phase = "left"
         self.clock.after(1.0, self.shut_down)
+
+    def _give_up(self) -> None:
+        if not self.alive() or self.phase == "left":
+            return
+        why = self.left_why
+        if why == "exited" and self.exit_code == 0 and self.committed < self.step:
+            # Called finished, the job would end here without its result.
+            spent = self.limit is not None and self.clock.now() >= self.limit.end_at
+            why = self.limit.why if self.limit is not None and spent else "error"
+        self._gone(why)
 
     def _gone(self, why: str) -> None:
         self.left_why, self.phase = why, "left"

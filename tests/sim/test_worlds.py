@@ -11,7 +11,7 @@ pytestmark = pytest.mark.sim
 
 # Seeds that once broke something, run for ever. Worlds change when the simulation does, so a seed keeps its
 # place here only as a world like any other; the bug itself has a test of its own where it was.
-ONCE_BROKEN = [20, 21, 27, 31, 54, 148, 311, 394, 465, 575, 591, 615, 901]
+ONCE_BROKEN = [20, 21, 27, 31, 54, 148, 311, 394, 465, 575, 591, 615, 760, 901]
 
 
 @pytest.mark.parametrize("seed", ONCE_BROKEN)
