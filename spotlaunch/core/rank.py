@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fnmatch import fnmatchcase
 
+from spotlaunch.core.bands import Costed, in_order
 from spotlaunch.core.book import Refusal
-from spotlaunch.core.chance import draw
+from spotlaunch.core.effective import Work, effective_usd_hour
 from spotlaunch.core.facts import Market, Offer, Pool, Traits
 from spotlaunch.core.gpus import gpu_matches
+from spotlaunch.core.rates import Rates
 from spotlaunch.core.spec import Spec
 
-# Offers within this share of the cheapest of their group are near-equal: which comes first is drawn from
-# the launch key. Otherwise everybody with the same ranking rushes the same pool at once.
-NEAR_EQUAL = Decimal("1.03")
+No = tuple[str, str]  # the filter that said no, and its reason for a person
 
 # Filters that a later look may judge otherwise. An offer turned down by any other never fits this job.
 PASSING = frozenset({"availability", "refusal", "age", "market"})
@@ -32,10 +32,14 @@ class TurnedDown:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ranking:
-    """``candidates`` best first; ``turned_down`` in the order given."""
+    """``candidates`` best first; ``turned_down`` in the order given.
+
+    ``effective_usd_hour``: what a useful hour costs on each of the candidates, in the same order.
+    """
 
     candidates: tuple[Offer, ...]
     turned_down: tuple[TurnedDown, ...]
+    effective_usd_hour: tuple[Decimal, ...] = ()
 
     def possible(self, market: Market) -> bool:
         """Whether this market has any offer which fits, now or at some later look."""
@@ -50,7 +54,8 @@ class Terms:
 
     ``markets``: those allowed now, and ``market_why`` the reason for a person when one is not.
     ``file_store``: checkpoints live in a folder of this computer, which only some machines can see.
-    ``max_age_s``: older prices are not bought on.
+    ``max_age_s``: older prices are not bought on. ``rates``: how often machines are taken, ``work``: what the
+    job's checkpoints are like; from these comes what an offer really costs.
     """
 
     spec: Spec
@@ -62,24 +67,42 @@ class Terms:
     traits: Mapping[str, Traits]
     file_store: bool
     max_age_s: float
+    rates: Rates = field(default_factory=Rates)
+    work: Work = field(default_factory=Work)
+
+    def costed(self, offer: Offer) -> Costed:
+        """The offer with its interruption rate and what a useful hour on it costs this job."""
+        rate = self.rates.of(offer)
+        usd_hour = effective_usd_hour(
+            offer,
+            rate_per_hour=rate,
+            restart_s=self.traits[offer.pool.provider].start_s,
+            work=self.work,
+            disk_gb=self.spec.resources.disk_gb,
+        )
+        return Costed(usd_hour, rate, offer)
 
 
 def rank(offers: Iterable[Offer], terms: Terms, *, launch_key: str) -> Ranking:
-    """Order ``offers`` by what they cost per hour, near-equals by a hash of ``launch_key``.
+    """Order ``offers`` by what a useful hour costs, near-equals by a hash of ``launch_key`` (`core.bands`).
 
     Every offer comes out exactly once: as a candidate, or turned down with its reason.
     """
-    good: list[Offer] = []
+    good: list[Costed] = []
     bad: list[TurnedDown] = []
-    # One that began in the future is of a clock since set back: nobody knows how much of its rest is left.
-    active = [r for r in terms.refusals if r.since <= terms.now < r.until and r.job in ("", terms.job)]
+    filters = _Filters(terms)
     for offer in offers:
-        found = _objection(offer, terms, active)
-        if found is None:
-            good.append(offer)
+        no = filters.objection(offer)
+        if no is None:
+            good.append(terms.costed(offer))
         else:
-            bad.append(TurnedDown(offer=offer, filter=found[0], reason=found[1]))
-    return Ranking(candidates=tuple(_ordered(good, launch_key)), turned_down=tuple(bad))
+            bad.append(TurnedDown(offer=offer, filter=no[0], reason=no[1]))
+    ordered = in_order(good, launch_key)
+    return Ranking(
+        candidates=tuple(c.offer for c in ordered),
+        turned_down=tuple(bad),
+        effective_usd_hour=tuple(c.usd_hour for c in ordered),
+    )
 
 
 def allowed_by_where(spec: Spec, provider: str, traits: Mapping[str, Traits]) -> str:
@@ -87,30 +110,68 @@ def allowed_by_where(spec: Spec, provider: str, traits: Mapping[str, Traits]) ->
     if spec.where.providers:
         return "" if provider in spec.where.providers else "where.providers leaves it out"
     rehearsal = provider in traits and traits[provider].rehearsal
-    if rehearsal and any(not t.rehearsal for t in traits.values()):
+    if rehearsal and any(not t.rehearsal and not t.prices_only for t in traits.values()):
         return "a rehearsal, used only when where.providers names it"
     return ""
 
 
-def _objection(offer: Offer, terms: Terms, refusals: Sequence[Refusal]) -> tuple[str, str] | None:
-    """The first filter that says no, as (name, reason); None when the offer may be taken.
+class _Filters:
+    """What may say no to an offer, for one ranking. A market has many offers of few places and few GPUs, so
+    what was found out about a place or a GPU is remembered."""
 
-    Filters that never change their mind come first, so that `Ranking.possible` can tell "not now" from
-    "never".
-    """
-    return (
-        _place(offer, terms)
-        or _shape(offer, terms.spec)
-        or _money(offer, terms.spec)
-        or _moment(offer, terms, refusals)
-    )
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
+        self._places: dict[tuple[str, str, str], No | None] = {}
+        self._gpus: dict[tuple[str, int], No | None] = {}
+        self._refusals: dict[str, list[Refusal]] = {}
+        for r in terms.refusals:
+            # One that began in the future is of a clock since set back: nobody knows how much of its rest is left.
+            if r.since <= terms.now < r.until and r.job in ("", terms.job):
+                self._refusals.setdefault(r.scope.provider, []).append(r)
+
+    def objection(self, offer: Offer) -> No | None:
+        """The first filter that says no; None when the offer may be taken.
+
+        Filters that never change their mind come first, so that `Ranking.possible` can tell "not now" from
+        "never".
+        """
+        pool = offer.pool
+        place = (pool.provider, pool.region, pool.zone)
+        if place not in self._places:
+            self._places[place] = _place(pool, self._terms)
+        gpu = (offer.gpu, offer.gpu_count)
+        if gpu not in self._gpus:
+            self._gpus[gpu] = _gpu(offer, self._terms.spec)
+        return (
+            self._places[place]
+            or self._gpus[gpu]
+            or _shape(offer, self._terms.spec)
+            or _money(offer, self._terms.spec)
+            or self._moment(offer)
+        )
+
+    def _moment(self, offer: Offer) -> No | None:
+        terms = self._terms
+        age_s = terms.now - offer.seen_at
+        if offer.pool.market not in terms.markets:
+            return "market", terms.market_why
+        if offer.available == "no":
+            return "availability", offer.why or "not available now"
+        if age_s > terms.max_age_s:
+            return "age", f"its price was seen {age_s:.0f} s ago"
+        for refusal in self._refusals.get(offer.pool.provider, ()):
+            if refusal.scope.covers(offer.pool):
+                return "refusal", f"rests for {refusal.until - terms.now:.0f} s: {refusal.reason}"
+        return None
 
 
-def _place(offer: Offer, terms: Terms) -> tuple[str, str] | None:
-    pool, where = offer.pool, terms.spec.where
+def _place(pool: Pool, terms: Terms) -> No | None:
+    where = terms.spec.where
     reason = allowed_by_where(terms.spec, pool.provider, terms.traits)
     if reason:
         return "provider", reason
+    if terms.traits[pool.provider].prices_only:
+        return "account", terms.traits[pool.provider].prices_only
     if where.regions and not any(_in_region(pool, glob) for glob in where.regions):
         return "region", f"{pool.region} is not in where.regions"
     for pattern in where.exclude:
@@ -126,11 +187,16 @@ def _in_region(pool: Pool, glob: str) -> bool:
     return fnmatchcase(pool.region, glob) or fnmatchcase(pool.zone, glob)
 
 
-def _shape(offer: Offer, spec: Spec) -> tuple[str, str] | None:
+def _gpu(offer: Offer, spec: Spec) -> No | None:
+    wanted = spec.resources.gpus
+    if not wanted or any(gpu_matches(name, offer.gpu) and count == offer.gpu_count for name, count in wanted):
+        return None
+    has = f"{offer.gpu}:{offer.gpu_count}" if offer.gpu else "no GPU"
+    return "gpu", f"has {has}, wanted {' or '.join(f'{n}:{c}' for n, c in wanted)}"
+
+
+def _shape(offer: Offer, spec: Spec) -> No | None:
     need = spec.resources
-    if need.gpus and not any(gpu_matches(name, offer.gpu) and count == offer.gpu_count for name, count in need.gpus):
-        has = f"{offer.gpu}:{offer.gpu_count}" if offer.gpu else "no GPU"
-        return "gpu", f"has {has}, wanted {' or '.join(f'{n}:{c}' for n, c in need.gpus)}"
     if offer.vcpus < need.cpus:
         return "cpus", f"has {offer.vcpus:g} CPUs, wanted {need.cpus:g}"
     if offer.memory_gb < need.memory_gb:
@@ -142,38 +208,9 @@ def _shape(offer: Offer, spec: Spec) -> tuple[str, str] | None:
     return None
 
 
-def _money(offer: Offer, spec: Spec) -> tuple[str, str] | None:
+def _money(offer: Offer, spec: Spec) -> No | None:
+    """The cap holds for the price that would be paid, in the market it is paid in, not for what it amounts to."""
     cap = spec.limits.price_usd_hour
     if cap is not None and offer.price_usd_hour > cap:
         return "price", f"${offer.price_usd_hour}/h is above limits.price_usd_hour (${cap})"
     return None
-
-
-def _moment(offer: Offer, terms: Terms, refusals: Sequence[Refusal]) -> tuple[str, str] | None:
-    age_s = terms.now - offer.seen_at
-    if offer.pool.market not in terms.markets:
-        return "market", terms.market_why
-    if offer.available == "no":
-        return "availability", offer.why or "not available now"
-    if age_s > terms.max_age_s:
-        return "age", f"its price was seen {age_s:.0f} s ago"
-    for refusal in refusals:
-        if refusal.scope.covers(offer.pool):
-            return "refusal", f"rests for {refusal.until - terms.now:.0f} s: {refusal.reason}"
-    return None
-
-
-def _ordered(offers: list[Offer], launch_key: str) -> list[Offer]:
-    offers = sorted(offers, key=lambda o: (o.price_usd_hour, o.pool))
-    ordered: list[Offer] = []
-    group: list[Offer] = []
-    for offer in offers:
-        if group and offer.price_usd_hour > group[0].price_usd_hour * NEAR_EQUAL:
-            ordered += _spread(group, launch_key)
-            group = []
-        group.append(offer)
-    return ordered + _spread(group, launch_key)
-
-
-def _spread(group: list[Offer], launch_key: str) -> list[Offer]:
-    return sorted(group, key=lambda o: (o.available != "yes", draw(launch_key, o.pool)))
