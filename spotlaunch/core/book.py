@@ -29,7 +29,8 @@ class Job:
     there. ``rounds`` counts fruitless rounds through all offers since then, and ``next_try_at`` is when the
     next may begin. ``note`` is why it waits, for `status`. ``attempts_ran`` counts attempts that had a
     machine, ``last_attempt`` is the highest number ever used. ``errors_in_row`` counts attempts ended by our
-    own agent's trouble since one last went well.
+    own agent's trouble since one last went well. ``start_when`` is what its first machine must satisfy
+    (`core.condition`), empty for none; a job that is held for it waits for no machine yet.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Job:
     last_attempt: int = 0
     attempts_ran: int = 0
     errors_in_row: int = 0
+    start_when: str = ""
     step: int = 0
     total_steps: int | None = None
     progress_at: float | None = None

@@ -54,13 +54,14 @@ def too_poor(draft: Draft, job: Job, ranking: Ranking) -> bool:
     return bool(fitting) and not any(affordable(draft, job, o) for o in fitting)
 
 
-def why_waiting(asked: Asked, ranking: Ranking) -> str:
+def why_waiting(job: Job, asked: Asked, ranking: Ranking) -> str:
     """One line on why no offer was taken, the same for the same situation: it is told when it changes."""
     words = {
         "availability": "not available",
         "refusal": "resting after a refusal or a loss",
         "age": "price too old",
         "market": "on-demand, while there is patience for spot",
+        "when": f"not {job.start_when}",
     }
     parts = []
     for name, text in words.items():

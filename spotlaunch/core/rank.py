@@ -18,7 +18,7 @@ from spotlaunch.core.spec import Spec
 No = tuple[str, str]  # the filter that said no, and its reason for a person
 
 # Filters that a later look may judge otherwise. An offer turned down by any other never fits this job.
-PASSING = frozenset({"availability", "refusal", "age", "market"})
+PASSING = frozenset({"availability", "refusal", "age", "market", "when"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,6 +8,7 @@ from spotlaunch.core.book import Asked, Attempt, Job
 from spotlaunch.core.choosing import BOTH, affordable, rank_for, too_poor, why_waiting
 from spotlaunch.core.draft import Draft
 from spotlaunch.core.handover import hand_over, may_return, return_to_spot
+from spotlaunch.core.hold import heed_condition, hold, is_held, release
 from spotlaunch.core.limits import cannot_start
 from spotlaunch.core.orders import begin, launch_key
 from spotlaunch.core.rank import Ranking
@@ -36,7 +37,7 @@ def start(draft: Draft, job: Job) -> None:
 
 
 def _find_machine(draft: Draft, job: Job, live: list[Attempt]) -> None:
-    if job.waiting_since is None:
+    if job.waiting_since is None and not is_held(job):
         # What was waited for before (a look at spot prices, say) does not hold up the first try.
         job = draft.set_job(job, waiting_since=draft.now, next_try_at=min(job.next_try_at, draft.now))
     if draft.now < job.next_try_at:
@@ -47,10 +48,16 @@ def _find_machine(draft: Draft, job: Job, live: list[Attempt]) -> None:
         draft.wake(draft.now)  # the market was not asked for this job in this look: it will be in the next
         return
     key = launch_key(draft.world.owner, job.name, job.last_attempt + 1)
-    everything = rank_for(draft, job, asked, key, policy.Markets(allowed=BOTH, why_not=""))
+    fitting = rank_for(draft, job, asked, key, policy.Markets(allowed=BOTH, why_not=""))
+    everything = heed_condition(job, fitting)
+    if is_held(job):
+        if not everything.candidates:
+            hold(draft, job, asked, fitting)
+            return
+        job = release(draft, job, everything)
     spot_possible = everything.possible("spot")
     markets = policy.markets_now(job, now=draft.now, spot_possible=spot_possible)
-    ranking = rank_for(draft, job, asked, key, markets)
+    ranking = heed_condition(job, rank_for(draft, job, asked, key, markets))
     candidates = [o for o in ranking.candidates if affordable(draft, job, o)]
     if candidates:
         predecessor = live[0] if live else None
@@ -81,7 +88,7 @@ def _wait(draft: Draft, job: Job, asked: Asked, ranking: Ranking, markets: polic
     next_try_at = draft.now + wait_s
     if markets.changes_at is not None:
         next_try_at = min(next_try_at, max(draft.now, markets.changes_at))
-    note = why_waiting(asked, ranking)
+    note = why_waiting(job, asked, ranking)
     if note != job.note:
         draft.tell(job.name, "waiting", f"no machine now: {note}")
     draft.set_job(job, rounds=job.rounds + 1, next_try_at=next_try_at, note=note)

@@ -77,6 +77,7 @@ FULL_JOB = Job(
     last_attempt=5,
     attempts_ran=6,
     errors_in_row=2,
+    start_when="price_usd_hour < 2.00",
     step=7,
     total_steps=60,
     progress_at=1005.5,

@@ -29,6 +29,7 @@ class Cloud:
         self.before: Callable[[str], None] = lambda _: None
         self.after_launch: Callable[[], None] = lambda: None
         self.price_at = NOW
+        self.price = "1.00"
 
     def _called(self, name: str) -> None:
         self.calls.append(name)
@@ -36,7 +37,7 @@ class Cloud:
 
     def offers(self, want: Want) -> Sequence[Offer]:
         self._called("offers")
-        return [an_offer(pool=a_pool(provider=self.name), seen_at=self.price_at)]
+        return [an_offer(self.price, a_pool(provider=self.name), seen_at=self.price_at)]
 
     def launch(self, order: Order) -> Launched:
         self._called("launch")

@@ -172,3 +172,15 @@ def test_a_cancel_during_a_launch_leaves_no_machine_behind(ground: Ground) -> No
     for _ in range(4):
         ground.look(100)
     assert (ground.store.job(JOB).state, ground.cloud.machines, states(ground)) == ("cancelled", {}, ["ended"])
+
+
+def test_a_held_job_asks_the_market_once_a_while_and_launches_when_its_price_comes(ground: Ground) -> None:
+    ground.submit(a_new_job(start_when="price_usd_hour < 1.00"))
+    ground.look()
+    assert (ground.store.job(JOB).state, states(ground)) == ("queued", [])
+    ground.look(1)
+    assert ground.cloud.calls.count("offers") == 1
+    ground.cloud.price = "0.90"
+    ground.look(CLOUD.rest_s)
+    assert (ground.cloud.calls.count("offers"), states(ground)) == (2, ["up"])
+    assert [e.kind for e in ground.told] == ["held", "released", "launch", "launched"]
