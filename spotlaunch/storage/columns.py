@@ -62,7 +62,7 @@ def unpack(head: str, codes: bytes, count: int, *, keep: Callable[[str, int], bo
             name: repeat(values[0], count) if of_row is None else map(values.__getitem__, of_row)
             for name, (values, of_row) in columns.items()
         }
-        with _uncollected():
+        with uncollected():
             pools = _fill(Pool, count, {name: spread[name] for name in POOL})
             return _fill(
                 Offer, count, {"pool": pools, "extra": repeat(_NO_EXTRA), **{name: spread[name] for name in OFFER}}
@@ -113,8 +113,8 @@ def _fill(kind: type[T], count: int, columns: dict[str, Iterable[Any]]) -> list[
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without the garbage collector, which would look through all that is being made again and again."""
+def uncollected() -> Iterator[None]:
+    """Without the garbage collector, which would look again and again through the many things being made."""
     was = gc.isenabled()
     gc.disable()
     try:
