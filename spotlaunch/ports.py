@@ -12,7 +12,8 @@ from typing import Protocol
 
 from spotlaunch.core.answers import Answer
 from spotlaunch.core.book import Attempt, Book, Event, Job, Machine, Refusal, Wanted, Write
-from spotlaunch.core.facts import Launched, Offer, Order, SeenMachine, Traits, Want
+from spotlaunch.core.facts import Launched, Offer, Order, Pool, SeenMachine, Traits, Want
+from spotlaunch.core.rates import Lived
 
 
 class Clock(Protocol):
@@ -195,6 +196,13 @@ class Store(Protocol):
 
     def machines(self, job: str = "") -> list[Machine]:
         """All machines of a job (or of all jobs), in order of intent."""
+        ...
+
+    def pool_history(self, *, now: float) -> Mapping[Pool, Lived]:
+        """By pool, of all machines that were ever up: hours up until ``now``, and how many were taken or lost.
+
+        One that we ended ourselves has hours and no interruption. Pools never used are missing.
+        """
         ...
 
     def refusals(self) -> list[Refusal]:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from spotlaunch.core.facts import Listing, Offer, Order, Pool, Scope, Traits
+from spotlaunch.core.rates import NO_HISTORY, Lived
 from spotlaunch.core.spec import Spec
 from spotlaunch.core.wire import Ask, Entry, OrderDoc, Status
 
@@ -312,7 +313,8 @@ class World:
 
     ``in_flight``: launch keys whose call is still under way in this process; they are left alone.
     ``asked``: fresh offers by job name, for those that `decide.hungry` named. ``listings`` holds only those
-    begun in this look, at most one a provider.
+    begun in this look, at most one a provider. ``history`` is what each pool has lived through, where anything
+    was asked.
     """
 
     now: float
@@ -323,6 +325,7 @@ class World:
     mail: Mapping[str, Mail] = field(default_factory=lambda: MappingProxyType({}))
     asked: Mapping[str, Asked] = field(default_factory=lambda: MappingProxyType({}))
     in_flight: frozenset[str] = frozenset()
+    history: Mapping[Pool, Lived] = field(default_factory=lambda: NO_HISTORY)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from spotlaunch.core import policy
 from spotlaunch.core.book import Asked, Job
 from spotlaunch.core.draft import Draft
+from spotlaunch.core.effective import work_of
 from spotlaunch.core.facts import Market, Offer, Want
 from spotlaunch.core.limits import LEAVE_AHEAD_S, affordable_s
 from spotlaunch.core.rank import PASSING, Ranking, Terms, rank
+from spotlaunch.core.rates import Rates
 
 BOTH: tuple[Market, ...] = ("spot", "on-demand")
 
@@ -24,9 +26,9 @@ def is_file_store(url: str) -> bool:
     return url.startswith("file:")
 
 
-def rank_for(draft: Draft, job: Job, asked: Asked, key: str, markets: policy.Markets) -> Ranking:
-    """Rank what was asked for ``job``, in ``markets`` only; ``key`` (a launch key) orders near-equals."""
-    terms = Terms(
+def terms_of(draft: Draft, job: Job, markets: policy.Markets) -> Terms:
+    """What offers for ``job`` are held against in this look, in ``markets`` only."""
+    return Terms(
         spec=job.spec,
         job=job.name,
         now=draft.now,
@@ -36,8 +38,14 @@ def rank_for(draft: Draft, job: Job, asked: Asked, key: str, markets: policy.Mar
         traits=draft.world.traits,
         file_store=is_file_store(job.store_url),
         max_age_s=policy.OFFER_MAX_AGE_S,
+        rates=Rates(draft.world.history),
+        work=work_of(job.spec),
     )
-    return rank(asked.offers, terms, launch_key=key)
+
+
+def rank_for(draft: Draft, job: Job, asked: Asked, key: str, markets: policy.Markets) -> Ranking:
+    """Rank what was asked for ``job``, in ``markets`` only; ``key`` (a launch key) orders near-equals."""
+    return rank(asked.offers, terms_of(draft, job, markets), launch_key=key)
 
 
 def affordable(draft: Draft, job: Job, offer: Offer) -> bool:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from spotlaunch.core import policy
-from spotlaunch.core.book import Attempt, Job, PutAsk
-from spotlaunch.core.choosing import rank_for
+from spotlaunch.core.book import Asked, Attempt, Job, Machine, PutAsk
+from spotlaunch.core.choosing import terms_of
 from spotlaunch.core.draft import Draft
+from spotlaunch.core.facts import Offer
 from spotlaunch.core.limits import ask_to_leave, cannot_start
 from spotlaunch.core.orders import begin, launch_key
+from spotlaunch.core.rank import rank
 from spotlaunch.core.wire import Ask
 
 
@@ -26,11 +30,14 @@ def return_to_spot(draft: Draft, job: Job, attempt: Attempt) -> None:
     asked, machine = draft.world.asked.get(job.name), draft.machine_of(attempt)
     if asked is None or machine is None or machine.state != "up" or cannot_start(draft, job):
         return
+    if machine.pool.provider not in draft.world.traits:
+        return  # its provider cannot be used now: we could not end this machine when the other one is ready
     if draft.now < job.next_try_at:
         draft.wake(job.next_try_at)
         return
     key = launch_key(draft.world.owner, job.name, job.last_attempt + 1)
-    ranking = rank_for(draft, job, asked, key, policy.Markets(allowed=("spot",), why_not="a return to spot"))
+    terms = terms_of(draft, job, policy.Markets(allowed=("spot",), why_not="a return to spot"))
+    running = terms.costed(_running(machine, asked))
     left_s = policy.remaining_s(
         job,
         step_now=attempt.step,
@@ -39,16 +46,16 @@ def return_to_spot(draft: Draft, job: Job, attempt: Attempt) -> None:
     )
     paying = [
         o
-        for o in ranking.candidates
+        for o in rank(asked.offers, terms, launch_key=key).candidates
         if o.available == "yes"
         and policy.repays_move(
-            spot=o,
-            on_demand_usd_hour=machine.price_usd_hour,
+            spot=terms.costed(o),
+            running=running,
             remaining_s=left_s,
             start_s=draft.world.traits[o.pool.provider].start_s,
         )
     ]
-    rest_s = min((t.rest_s for t in draft.world.traits.values()), default=policy.USUAL_REST_S)
+    rest_s = policy.shortest_rest_s(draft.world.traits.values())
     job = draft.set_job(job, next_try_at=draft.now + rest_s)
     draft.wake(draft.now + rest_s)
     if paying:
@@ -60,6 +67,14 @@ def return_to_spot(draft: Draft, job: Job, attempt: Attempt) -> None:
             pool=str(paying[0].pool),
         )
         begin(draft, job, paying, key, attempt, fell_back=False)
+
+
+def _running(machine: Machine, asked: Asked) -> Offer:
+    """The machine as an offer at the price agreed; its disk and egress cost what they do in its pool now, if told."""
+    sold = next((o for o in asked.offers if o.pool == machine.pool), None)
+    if sold is not None:
+        return replace(sold, price_usd_hour=machine.price_usd_hour)
+    return Offer(pool=machine.pool, gpu=machine.gpu, price_usd_hour=machine.price_usd_hour, seen_at=0.0)
 
 
 def hand_over(draft: Draft, job: Job, live: list[Attempt]) -> None:

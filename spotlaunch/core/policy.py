@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from spotlaunch.core.bands import Costed
 from spotlaunch.core.book import Job
 from spotlaunch.core.chance import draw
-from spotlaunch.core.facts import Market, Offer
+from spotlaunch.core.facts import Market, Traits
 
 # A price older than this is asked for again before money is spent on it.
 OFFER_MAX_AGE_S = 300.0
@@ -35,9 +37,6 @@ CLAIM_MARGIN_S = 5.0
 
 # The longest lease worth counting on when judging a move to spot (availability is heavy-tailed beyond).
 LEASE_CAP_S = 12 * 3600.0
-
-# Interruptions an hour where the provider says nothing: about what articles report for A100 and H100.
-USUAL_INTERRUPTIONS_HOUR = 0.05
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,31 +81,28 @@ def backoff_s(rounds: int, base_s: float, *key: object) -> float:
     return max(base_s / 4, most * draw("backoff", rounds, *key))
 
 
-def repays_move(
-    *,
-    spot: Offer,
-    on_demand_usd_hour: Decimal,
-    remaining_s: float | None,
-    start_s: float,
-) -> bool:
-    """Whether leaving a running on-demand machine for ``spot`` saves more than the move costs.
+def repays_move(*, spot: Costed, running: Costed, remaining_s: float | None, start_s: float) -> bool:
+    """Whether leaving a ``running`` on-demand machine for ``spot`` saves more than the move costs.
 
-    The move costs ``start_s`` of both machines (the old one runs on while the new one boots) and, when the
-    spot machine is lost, as much again to come back. It saves the difference of prices for as long as the
-    lease is expected to last, or as the job still runs (``remaining_s``, None when not known), whichever is
-    shorter. The expected lease is 1 / interruption rate, capped (facts of the policy research: the longer a
-    pool has been up, the longer it stays, but beyond 12 h there is little to know).
+    The move costs ``start_s`` of both machines: the old one runs on while the new one boots. It saves the
+    difference of what useful hours cost for as long as the lease is expected to last, or as the job still runs
+    (``remaining_s``, None when not known), whichever is shorter. What it costs to lose the spot machine is in its
+    effective cost already. The expected lease is 1 / interruption rate, capped (facts of the policy research: the
+    longer a pool has been up, the longer it stays, but beyond 12 h there is little to know).
     """
-    saving_usd_hour = on_demand_usd_hour - spot.price_usd_hour
+    saving_usd_hour = running.usd_hour - spot.usd_hour
     if saving_usd_hour <= 0:
         return False
-    rate = spot.interruptions_per_hour if spot.interruptions_per_hour is not None else USUAL_INTERRUPTIONS_HOUR
+    rate = spot.rate_per_hour
     lease_s = LEASE_CAP_S if rate <= 0 else min(LEASE_CAP_S, 3600.0 / rate)
     horizon_s = lease_s if remaining_s is None else min(lease_s, remaining_s)
-    cost_usd = (on_demand_usd_hour + spot.price_usd_hour) * Decimal(start_s) / 3600
-    if remaining_s is None or remaining_s > lease_s:
-        cost_usd += (on_demand_usd_hour + spot.price_usd_hour) * Decimal(start_s) / 3600
+    cost_usd = (running.offer.price_usd_hour + spot.offer.price_usd_hour) * Decimal(start_s) / 3600
     return saving_usd_hour * Decimal(horizon_s) / 3600 > cost_usd
+
+
+def shortest_rest_s(traits: Iterable[Traits]) -> float:
+    """The first rest of the provider whose pools rest the shortest: sooner there is nothing new to find."""
+    return min((t.rest_s for t in traits), default=USUAL_REST_S)
 
 
 def remaining_s(job: Job, *, step_now: int, step_then: int, seconds: float) -> float | None:

@@ -28,7 +28,9 @@ from spotlaunch.core.book import (
     Wanted,
     Write,
 )
+from spotlaunch.core.facts import Pool
 from spotlaunch.core.ledger import Bill, machine_bill
+from spotlaunch.core.rates import Lived
 from spotlaunch.errors import AlreadyExists, NoSuchJob, StaleWrite
 from spotlaunch.home import Home
 from spotlaunch.ports import Lease
@@ -228,6 +230,15 @@ class SqliteStore:
         """By job, what its *ended* machines cost. Jobs without any are missing."""
         with self._db.reading() as sql:
             return _bills(sql.execute(self._q["all_bills"]))
+
+    def pool_history(self, *, now: float) -> Mapping[Pool, Lived]:
+        with self._db.reading() as sql:
+            return {
+                Pool(provider=r[0], region=r[1], zone=r[2], instance_type=r[3], market=r[4]): Lived(
+                    interruptions=r[5], hours=r[6]
+                )
+                for r in sql.execute(self._q["pool_history"], (now,))
+            }
 
     def refusals(self) -> list[Refusal]:
         with self._db.reading() as sql:

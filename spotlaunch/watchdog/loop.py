@@ -24,6 +24,7 @@ from spotlaunch.core.book import (
 )
 from spotlaunch.core.choosing import is_file_store
 from spotlaunch.core.decide import decide, hungry
+from spotlaunch.core.rates import NO_HISTORY
 from spotlaunch.errors import StaleWrite, StoreUnavailable
 from spotlaunch.market.room import DEADLINE_S, Room
 from spotlaunch.ports import Clock, Lease, Provider, Store
@@ -151,6 +152,7 @@ class Watchdog:
         mail = self._post.take(before.jobs, before.attempts)
         book = self._store.read_book()
         now = self._clock.now()
+        asked = self._ask_market(book, now)
         world = World(
             now=now,
             owner=self._owner,
@@ -158,8 +160,9 @@ class Watchdog:
             traits={n: p.traits for n, p in self._out.providers.items()},
             listings=listings,
             mail=mail,
-            asked=self._ask_market(book, now),
+            asked=asked,
             in_flight=in_flight | self._actor.in_flight(),
+            history=self._store.pool_history(now=now) if asked else NO_HISTORY,
         )
         plan = decide(world)
         stale = self._write_plan(world, plan)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from spotlaunch.core.policy import LEAVE_HEARD_S
-from spotlaunch.core.spec import Fallback, Limits
+from spotlaunch.core.rates import Lived
+from spotlaunch.core.spec import CheckpointSpec, Fallback, Limits
 from tests.core.worlds import (
     CLOUD,
     NOW,
@@ -30,10 +31,12 @@ from tests.core.worlds import (
 PAYING = a_machine(pool=PAID, price_usd_hour=Decimal("3.00"))
 
 
-def paying(*offers: Any, job: Any = None, attempt: Any = None, status: Any = None, machine: Any = PAYING) -> After:
+def paying(
+    *offers: Any, job: Any = None, attempt: Any = None, status: Any = None, machine: Any = PAYING, **world: Any
+) -> After:
     """A job on an on-demand machine, and what the market has."""
     attempt = attempt or an_attempt(market="on-demand", resumed_step=0)
-    return look(job or a_job(), [attempt], [machine], says=[status or says()], offers=offers)
+    return look(job or a_job(), [attempt], [machine], says=[status or says()], offers=offers, **world)
 
 
 def test_when_spot_comes_back_and_pays_a_second_attempt_begins_beside_the_first() -> None:
@@ -53,6 +56,22 @@ def test_spot_that_does_not_pay_or_may_not_be_there_is_not_moved_to(offer: Any) 
     after = paying(offer)
     assert after.launches == []
     assert (after.job.next_try_at, after.plan.wake_at) == (NOW + CLOUD.rest_s, NOW + 60)
+
+
+def test_a_pool_that_took_our_machines_all_day_is_not_moved_to_whatever_its_provider_says() -> None:
+    steady = an_offer("2.00", interruptions_per_hour=0.01)
+    assert paying(steady).launches
+    assert paying(steady, history={steady.pool: Lived(interruptions=60, hours=10.0)}).launches == []
+
+
+def test_what_a_running_machine_costs_includes_the_checkpoints_that_its_job_insists_on() -> None:
+    job = a_job(spec=a_spec(checkpoint=CheckpointSpec(every_s=60.0)))  # of two hours billed one is useful
+    assert paying(an_offer("1.60"), PAID_OFFER, job=job).launches
+
+
+def test_from_a_provider_that_cannot_be_used_now_no_job_moves_away() -> None:
+    elsewhere = replace(PAYING, pool=replace(PAID, provider="gone"))
+    assert paying(an_offer(), machine=elsewhere).launches == []
 
 
 def test_a_job_that_is_nearly_done_stays_where_it_is() -> None:

@@ -1,21 +1,39 @@
 from __future__ import annotations
 
-from decimal import Decimal
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spotlaunch.core.bands import Costed
 from spotlaunch.core.chance import draw
-from spotlaunch.core.policy import BACKOFF_CAP, backoff_s, markets_now, remaining_s, repays_move
+from spotlaunch.core.effective import Work, effective_usd_hour
+from spotlaunch.core.facts import Offer
+from spotlaunch.core.policy import (
+    BACKOFF_CAP,
+    USUAL_REST_S,
+    backoff_s,
+    markets_now,
+    remaining_s,
+    repays_move,
+    shortest_rest_s,
+)
 from spotlaunch.core.spec import Fallback
-from tests.core.worlds import NOW, a_job, a_spec, an_offer
+from tests.core.worlds import CLOUD, NOW, PAID_OFFER, a_job, a_spec, an_offer
 
 
-def moves(**changes: Any) -> bool:
+def costed(offer: Offer, rate_per_hour: float) -> Costed:
+    """With a minute to write a checkpoint and five minutes to restart."""
+    usd_hour = effective_usd_hour(offer, rate_per_hour=rate_per_hour, restart_s=300.0, work=Work(), disk_gb=0)
+    return Costed(usd_hour, rate_per_hour, offer)
+
+
+def moves(spot: str = "1.00", rate: float = 0.0, **changes: Any) -> bool:
+    """From a machine at $3.00/h that is never lost."""
     usual: dict[str, Any] = {
-        "spot": an_offer("1.00"),
-        "on_demand_usd_hour": Decimal("3.00"),
+        "spot": costed(an_offer(spot), rate),
+        "running": costed(PAID_OFFER, 0.0),
         "remaining_s": 3600.0,
         "start_s": 300.0,
     }
@@ -60,21 +78,32 @@ def test_backoff_grows_on_average_and_spreads_with_its_key() -> None:
 
 
 def test_a_move_to_spot_pays_when_the_saving_outlasts_its_cost() -> None:
-    assert moves(remaining_s=3600.0)  # saves $2.00, costs 300 s of $4.00/h: $0.33
-    assert not moves(remaining_s=600.0 - 1)  # saves just under $0.33
-    assert not moves(spot=an_offer("3.00"))
-    assert not moves(spot=an_offer("3.50"))
+    assert moves(remaining_s=600.0 + 1)  # saves $2.00 an hour, costs 300 s of $4.00/h: $0.33
+    assert not moves(remaining_s=600.0 - 1)
+    assert not moves("3.00")
+    assert not moves("3.50")
 
 
 def test_a_pool_that_takes_machines_away_often_does_not_repay_a_move() -> None:
-    assert moves(spot=an_offer("1.00", interruptions_per_hour=0.5), remaining_s=None)
-    assert not moves(spot=an_offer("1.00", interruptions_per_hour=4.0), remaining_s=None)
+    assert moves(rate=0.5, remaining_s=None)
+    assert not moves(rate=4.0, remaining_s=None)
+
+
+def test_a_cheaper_price_that_buys_fewer_useful_hours_is_no_saving() -> None:
+    assert moves("2.50", 0.1, remaining_s=None)
+    flaky = costed(an_offer("2.50"), 1.5)
+    assert flaky.usd_hour > 3
+    assert not repays_move(spot=flaky, running=costed(PAID_OFFER, 0.0), start_s=0.0, remaining_s=None)
 
 
 def test_a_pool_that_is_never_interrupted_is_counted_on_for_half_a_day_at_most() -> None:
-    offer = an_offer("2.999", interruptions_per_hour=0.0)  # saves $0.012 in 12 h
-    assert not moves(spot=offer, remaining_s=None, start_s=10.0)
-    assert moves(spot=offer, remaining_s=12 * 3600.0, start_s=5.0)
+    assert not moves("2.999", remaining_s=None, start_s=10.0)  # saves $0.012 in 12 h
+    assert moves("2.999", remaining_s=12 * 3600.0, start_s=5.0)
+
+
+def test_the_shortest_rest_of_all_providers_counts_and_there_is_one_without_any() -> None:
+    assert shortest_rest_s([replace(CLOUD, rest_s=90.0), CLOUD]) == 90.0
+    assert shortest_rest_s([]) == USUAL_REST_S
 
 
 def test_what_remains_follows_the_pace_so_far() -> None:

@@ -12,6 +12,7 @@ from spotlaunch.core.decide import hungry
 from spotlaunch.core.draft import IDLE_S
 from spotlaunch.core.facts import Scope
 from spotlaunch.core.policy import ALTERNATIVES, OFFER_MAX_AGE_S
+from spotlaunch.core.rates import Lived
 from spotlaunch.core.spec import CheckpointSpec, Fallback, Limits, Resources, Where
 from tests.core.worlds import (
     CLOUD,
@@ -236,3 +237,13 @@ def test_a_job_without_a_next_machine_still_lets_the_noticed_one_save_its_work(t
     noticed, machine = an_attempt(noticed_at=NOW - 1), a_machine(up_at=NOW - 36_000)
     after = look(job, [noticed], [machine], says=[says(phase="leaving")], offers=[an_offer()], **trouble)
     assert (after.job.state, after.attempts[1].live, after.ended, after.launches) == ("running", True, [], [])
+
+
+def test_a_pool_that_has_taken_machines_all_day_is_not_the_first_choice_any_more() -> None:
+    burnt, fresh = an_offer("1.00", a_pool(zone="b")), an_offer("1.10", a_pool(zone="f"))
+    history = {burnt.pool: Lived(interruptions=40, hours=10.0), fresh.pool: Lived(interruptions=0, hours=10.0)}
+    firsts = [
+        look(a_new_job(), offers=[burnt, fresh], history=lived).launches[0].order.alternatives[0]
+        for lived in ({}, history)
+    ]
+    assert firsts == [burnt, fresh]

@@ -27,6 +27,7 @@ from spotlaunch.core.book import (
 )
 from spotlaunch.core.decide import decide
 from spotlaunch.core.facts import Listing, Offer, Pool, Scope, SeenMachine, Traits
+from spotlaunch.core.rates import NO_HISTORY, Lived
 from spotlaunch.core.spec import Spec
 from spotlaunch.core.wire import Status
 from spotlaunch.storage.store import SqliteStore
@@ -189,6 +190,7 @@ def a_world(
     traits: Mapping[str, Traits] | None = None,
     spent_usd: str = "0",
     ran_s: float = 0.0,
+    history: Mapping[Pool, Lived] = NO_HISTORY,
     now: float = NOW,
 ) -> World:
     """``listed`` None: ``cloud`` was not listed in this look. ``offers`` None: the market was not asked.
@@ -217,6 +219,7 @@ def a_world(
         mail={j.name: letters for j in jobs},
         asked={} if offers is None else {j.name: asked for j in jobs},
         in_flight=frozenset(in_flight),
+        history=history,
     )
 
 

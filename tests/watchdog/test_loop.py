@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
 from spotlaunch.core.book import Event, SetJob, Write
-from spotlaunch.core.facts import SeenMachine
+from spotlaunch.core.facts import Pool, SeenMachine
+from spotlaunch.core.rates import Lived
 from spotlaunch.core.wire import Status
 from spotlaunch.errors import BlobsUnavailable, LeaseHeld, StaleWrite, StoreUnavailable, Transient
 from spotlaunch.watchdog.loop import BROKEN_STORE_S, LEASE_S, MAIL_BUCKET_S, MAIL_FILE_S, STALE_S
@@ -184,3 +185,22 @@ def test_a_held_job_asks_the_market_once_a_while_and_launches_when_its_price_com
     ground.look(CLOUD.rest_s)
     assert (ground.cloud.calls.count("offers"), states(ground)) == (2, ["up"])
     assert [e.kind for e in ground.told] == ["held", "released", "launch", "launched"]
+
+
+def test_what_pools_lived_is_read_only_when_a_job_needs_a_machine(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[float] = []
+    history = ground.store.pool_history
+
+    def counted(*, now: float) -> Mapping[Pool, Lived]:
+        read.append(now)
+        return history(now=now)
+
+    monkeypatch.setattr(ground.store, "pool_history", counted)
+    ground.look()
+    assert read == []
+    ground.submit(a_new_job())
+    ground.look()
+    ground.look(1)
+    assert read == [NOW]

@@ -47,6 +47,15 @@ GROUP BY job
 SELECT job, sum(spent_nano_usd), sum(on_demand_nano_usd), sum(billed_us) FROM machines
 WHERE state = 'ended' GROUP BY job
 
+-- name: pool_history
+-- Per pool, of all machines that were ever up: how many were taken or lost, and hours up till they ended or now (?).
+-- What we ended ourselves was not taken: its hours count all the same.
+SELECT provider, region, zone, instance_type, market,
+       sum(outcome IS NOT NULL AND outcome IN ('preempted', 'lost')),
+       sum(max(0.0, coalesce(ended_at, ?) - up_at)) / 3600.0
+FROM machines WHERE up_at IS NOT NULL
+GROUP BY provider, region, zone, instance_type, market
+
 -- name: all_jobs
 -- All jobs ever submitted, oldest first.
 SELECT {job} FROM jobs ORDER BY rowid
