@@ -18,10 +18,12 @@ from urllib.request import url2pathname
 from spotlaunch.core import policy
 from spotlaunch.core.book import Asked, Event, Job
 from spotlaunch.core.choosing import BOTH, is_file_store, want_of
+from spotlaunch.core.effective import work_of
 from spotlaunch.core.facts import Offer
 from spotlaunch.core.names import JOB_NAME_MOST
 from spotlaunch.core.orders import launch_key
 from spotlaunch.core.rank import Ranking, Terms, rank
+from spotlaunch.core.rates import Rates
 from spotlaunch.core.spec import Spec
 from spotlaunch.core.wire import bundle_key, owner_key
 from spotlaunch.errors import AlreadyExists, BlobsUnavailable, SpotlaunchError, StoreUnavailable, UsageError
@@ -76,6 +78,8 @@ def preview(
         traits={n: p.traits for n, p in providers.items()},
         file_store=is_file_store(job.store_url),
         max_age_s=policy.OFFER_MAX_AGE_S,
+        rates=Rates(store.pool_history(now=now)),
+        work=work_of(spec),
     )
     ranking = rank(asked.offers, terms, launch_key=launch_key(owner, spec.name, 1))
     markets = policy.markets_now(job, now=now, spot_possible=ranking.possible("spot"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from spotlaunch.cli import render
@@ -16,6 +17,13 @@ from spotlaunch.submission import Preview, longest_cost_usd
 OFFERS_SHOWN = 8
 TURNED_DOWN_SHOWN = 6
 
+# Effective cost has as many digits as a division gives. People get cents, scripts more than enough.
+_SHOWN = Decimal("0.01")
+_TOLD = Decimal("0.000001")
+
+# Where machines are taken faster than they save, a useful hour costs a number that nobody needs to read.
+_ABSURD = 10_000
+
 
 def show_plan(spec: Spec, found: Preview, missing: Mapping[str, str]) -> None:
     """Print the plan for a person, on stderr: stdout is for the job's name."""
@@ -23,8 +31,8 @@ def show_plan(spec: Spec, found: Preview, missing: Mapping[str, str]) -> None:
     candidates = found.ranking.candidates
     if candidates:
         say(f"{spec.name}: {len(candidates)} offers fit, best first")
-        head = render.columns("pool", "gpu", ">$/h", ">on-demand $/h", "available", "")
-        rows = [_row(o, found) for o in candidates[:OFFERS_SHOWN]]
+        head = render.columns("pool", "gpu", ">$/h", ">useful $/h", ">on-demand $/h", "available", "")
+        rows = [_row(o, usd, found) for o, usd in _with_effective(found)[:OFFERS_SHOWN]]
         say(render.plain_table(head, rows, indent="  "))
         if len(candidates) > OFFERS_SHOWN:
             say(f"  and {len(candidates) - OFFERS_SHOWN} more")
@@ -40,13 +48,20 @@ def show_plan(spec: Spec, found: Preview, missing: Mapping[str, str]) -> None:
         say(_cost(spec, found, found.first))
 
 
-def _row(offer: Offer, found: Preview) -> list[str]:
+def _with_effective(found: Preview) -> list[tuple[Offer, Decimal]]:
+    """The candidates, each with what a useful hour costs on it."""
+    ranking = found.ranking
+    return list(zip(ranking.candidates, ranking.effective_usd_hour, strict=True))
+
+
+def _row(offer: Offer, effective_usd_hour: Decimal, found: Preview) -> list[str]:
     note = "first" if offer is found.first else ""
     if offer.pool.market == "on-demand" and found.spot_first:
         note = "when spot is dry"
     on_demand = "-" if offer.on_demand_usd_hour is None else str(offer.on_demand_usd_hour)
     gpu = f"{offer.gpu}:{offer.gpu_count}" if offer.gpu else "-"
-    return [str(offer.pool), gpu, str(offer.price_usd_hour), on_demand, offer.available, note]
+    useful = str(effective_usd_hour.quantize(_SHOWN)) if effective_usd_hour < _ABSURD else f">{_ABSURD - 1}"
+    return [str(offer.pool), gpu, str(offer.price_usd_hour), useful, on_demand, offer.available, note]
 
 
 def _one_of_each(turned_down: tuple[TurnedDown, ...]) -> list[TurnedDown]:
@@ -75,7 +90,7 @@ def plan_json(spec: Spec, found: Preview, missing: Mapping[str, str]) -> dict[st
         "name": spec.name,
         "first": None if found.first is None else str(found.first.pool),
         "most_usd": most,
-        "offers": [_offer_json(o) for o in found.ranking.candidates],
+        "offers": [{**_offer_json(o), "effective_usd_hour": usd.quantize(_TOLD)} for o, usd in _with_effective(found)],
         "turned_down": [
             {**_offer_json(t.offer), "filter": t.filter, "reason": t.reason} for t in found.ranking.turned_down
         ],

@@ -21,7 +21,7 @@ from spotlaunch.storage.jobfile import load_job
 from spotlaunch.storage.store import SqliteStore
 from spotlaunch.submission import Preview, preview, refuse_impossible, submit
 from spotlaunch.watchdog.background import ensure_awake
-from spotlaunch.watchdog.clouds import connect_all
+from spotlaunch.watchdog.clouds import connect_all, launchable
 from spotlaunch.watchdog.serve import SystemClock
 
 
@@ -71,8 +71,9 @@ def _awaken(home: Home, store: SqliteStore, name: str) -> None:
 def _look(home: Home, store: SqliteStore, spec: Spec) -> tuple[Preview, Mapping[str, str]]:
     """Ask the providers that the job may use; say which of those it names are not usable."""
     names = spec.where.providers or tuple(provider_names())
-    providers, errors = connect_all(home, owner=store.owner, names=names)
-    missing = {n: e.message + (f" (hint: {e.hint})" if e.hint else "") for n, e in errors.items()}
+    connected, errors = connect_all(home, owner=store.owner, names=names)
+    providers, missing = launchable(connected)
+    missing |= {n: e.message + (f" (hint: {e.hint})" if e.hint else "") for n, e in errors.items()}
     return preview(home, store, spec, providers, SystemClock(), store.owner), missing
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from spotlaunch.config import settings_of
 from spotlaunch.errors import SpotlaunchError
@@ -30,8 +30,14 @@ def connect_all(
     return usable, missing
 
 
+def launchable(providers: Mapping[str, Provider]) -> tuple[dict[str, Provider], dict[str, str]]:
+    """Of ``providers`` those where machines can be had, and for the rest, which only tell prices, why not."""
+    able = {name: p for name, p in providers.items() if not p.traits.prices_only}
+    return able, {name: p.traits.prices_only for name, p in providers.items() if p.traits.prices_only}
+
+
 class Clouds:
-    """The providers of a watchdog, ``usable`` by name: those that can be used now, and none is ever taken away.
+    """The providers of a watchdog, ``usable`` by name: those where machines can be had now; none is ever taken away.
 
     ``mono`` gives seconds that never jump, ``complain`` takes a line for the log.
     """
@@ -42,16 +48,22 @@ class Clouds:
         self._mono = mono
         self._complain = complain
         self._tried_at = mono()
-        self.usable, self._missing = connect_all(home, owner=owner)
+        self.usable, self._missing = self._connect()
         for name, why in self._missing.items():
-            complain(f"{name} is not used: {why.message}")
+            complain(f"{name} is not used: {why}")
 
     def reconnect(self) -> None:
         """Try again those that could not be used, at most once in `RECONNECT_S`."""
         if not self._missing or self._mono() - self._tried_at < RECONNECT_S:
             return
         self._tried_at = self._mono()
-        found, self._missing = connect_all(self._home, owner=self._owner, names=tuple(self._missing))
+        found, self._missing = self._connect(*self._missing)
         for name, provider in found.items():
             self._complain(f"{name} can be used now")
             self.usable[name] = provider
+
+    def _connect(self, *names: str) -> tuple[dict[str, Provider], dict[str, str]]:
+        """All providers (or those of ``names``) that can be used now, and why the others cannot."""
+        connected, errors = connect_all(self._home, owner=self._owner, names=names)
+        usable, missing = launchable(connected)
+        return usable, {**missing, **{name: e.message for name, e in errors.items()}}

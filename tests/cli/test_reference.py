@@ -6,6 +6,7 @@ import contextlib
 import io
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,10 +16,14 @@ from spotlaunch.__main__ import run
 from spotlaunch.cli import overview
 from spotlaunch.cli.checkpoints import _json as checkpoint_json
 from spotlaunch.cli.events import event_json
-from spotlaunch.core.book import JobState, MachineState, Outcome
+from spotlaunch.cli.plan import plan_json
+from spotlaunch.core.book import Asked, JobState, MachineState, Outcome
 from spotlaunch.core.ledger import Bill
+from spotlaunch.core.rank import Ranking
 from spotlaunch.core.wire import PHASES
 from spotlaunch.storage.listing import Listing
+from spotlaunch.submission import Preview
+from tests.core.worlds import a_pool, an_offer
 from tests.storage.samples import a_job, a_machine, a_refusal, an_attempt, an_event
 
 ROOT = Path(__file__).parent.parent.parent
@@ -27,6 +32,10 @@ _BLOCK = re.compile(r"<!-- help:(\w+) -->\n(?:```text\n.*?\n```\n)?", re.DOTALL)
 
 LISTING = Listing(key="k", manifest="m", number=1, epoch=1, step=1, size=1, files=1, at=1.0)
 LINE = overview.JobLine(job=a_job(), machine=None, attempt=None, bill=Bill())
+OFFER = an_offer(pool=a_pool())
+RANKING = Ranking(candidates=(OFFER,), turned_down=(), effective_usd_hour=(Decimal("1.08"),))
+PREVIEW = Preview(asked=Asked(offers=(OFFER,)), ranking=RANKING, first=OFFER, spot_first=False)
+PLAN = plan_json(a_job().spec, PREVIEW, {})
 SECTIONS: list[tuple[str, Callable[[], dict[str, Any]]]] = [
     ("A job", lambda: overview.job_json(LINE, 0.0)),
     ("An attempt", lambda: overview.attempt_json(an_attempt())),
@@ -34,6 +43,8 @@ SECTIONS: list[tuple[str, Callable[[], dict[str, Any]]]] = [
     ("Who is resting", lambda: overview.refusal_json(a_refusal())),
     ("`events --json`", lambda: event_json(1, an_event())),
     ("`checkpoints --json`", lambda: checkpoint_json(LISTING)),
+    ("A plan", lambda: PLAN),
+    ("An offer of a plan", lambda: PLAN["offers"][0]),
 ]
 
 
