@@ -1,0 +1,43 @@
+"""RunPod: its own data centers ("secure") and machines of its partners ("community"), on demand only.
+
+This module stays light; connecting loads the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spotlaunch.core.settings import Setting
+
+if TYPE_CHECKING:
+    from spotlaunch.core.facts import Finding
+    from spotlaunch.core.settings import Settings
+    from spotlaunch_providers.runpod.adapter import RunpodProvider
+
+SETTINGS = {
+    "endpoint": Setting(help="the API's address, with or without /v2 (default: https://api.runpod.io)"),
+    "auth": Setting(help="`none`: send no key; for a server on this computer"),
+    "api_key": Setting(help="the API key", env=("RUNPOD_API_KEY",), secret=True),
+}
+
+
+def connect(*, owner: str, folder: Path, settings: Settings) -> RunpodProvider:
+    """RunPod as ``settings`` say, ready to be asked. Calls nothing.
+
+    Without a key it answers from the public catalog. Raises `UsageError` for a setting that cannot be used.
+    """
+    del owner, folder  # for launching, and for providers that keep something
+    from spotlaunch_providers.runpod.adapter import RunpodProvider
+    from spotlaunch_providers.runpod.asking import Asking
+
+    return RunpodProvider(Asking.of(settings))
+
+
+def examine(*, settings: Settings) -> Sequence[Finding]:
+    """Where the key was found, which calls it may make, and what the account holds. See `registry.examine`."""
+    from spotlaunch_providers.runpod.asking import Asking
+    from spotlaunch_providers.runpod.examination import examine as look
+
+    return look(Asking.of(settings))

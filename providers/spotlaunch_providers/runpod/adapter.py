@@ -1,0 +1,94 @@
+"""The four methods of RunPod. Launching is not part of this version."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NoReturn
+
+from spotlaunch.core.facts import Launched, Offer, Order, SeenMachine, Traits, Want
+from spotlaunch.errors import NotAuthorized, ProviderError
+from spotlaunch_providers.runpod.asking import Asking
+from spotlaunch_providers.runpod.credentials import HINT
+from spotlaunch_providers.runpod.feed import SOURCE, feed_lots, query
+from spotlaunch_providers.runpod.offers import CLOUDS, catalog_lots, counts, offer
+from spotlaunch_providers.shared.deadline import ASK_S, Deadline
+from spotlaunch_providers.shared.side_by_side import side_by_side
+
+NO_KEY = f"no credentials: prices only; {HINT}"
+NOT_YET = "launching on runpod is not part of this version yet"
+
+
+def traits(prices_only: str) -> Traits:
+    """RunPod's ways. It has no idempotency key; a container that ends is started again and billed on."""
+    return Traits(
+        settle_s=60.0,
+        idempotent_launch=False,
+        notice_s=0.0,
+        has_spot=False,
+        bids=False,
+        stopped_still_bills=True,
+        shutdown_ends_billing=False,
+        server_side_ttl=False,
+        list_interval_s=15.0,
+        prices_only=prices_only,
+    )
+
+
+class RunpodProvider:
+    """A `Provider`. ``now`` and ``ask_s`` (seconds for a whole question) are for tests."""
+
+    name = "runpod"
+
+    def __init__(self, asking: Asking, *, now: Callable[[], float] = time.time, ask_s: float = ASK_S) -> None:
+        self.traits = traits(NOT_YET if asking.credentials.key else NO_KEY)
+        self._asking = asking
+        self._now = now
+        self._ask_s = ask_s
+
+    def offers(self, want: Want) -> Sequence[Offer]:
+        """Every GPU of the catalog that is wanted, in each size, data center and cloud. None of them is spot.
+
+        Raises the first error when no question was answered; a size that could not be asked for is missing.
+        """
+        if "on-demand" not in want.markets:
+            return ()
+        deadline, asked_at = Deadline(self._ask_s), self._now()
+        ask = self._from_catalog if self._asking.credentials.key else self._from_feed
+        outcomes = side_by_side(ask(want, asked_at, deadline), deadline=deadline, name="runpod")
+        errors = [o for o in outcomes if isinstance(o, ProviderError)]
+        if errors and len(errors) == len(outcomes):
+            raise errors[0]
+        return [offer for o in outcomes if not isinstance(o, ProviderError) for offer in o]
+
+    def launch(self, order: Order) -> Launched:
+        """See the port. Not yet: raises `NotAuthorized`."""
+        del order
+        self._prices_only()
+
+    def list_machines(self) -> Sequence[SeenMachine]:
+        """See the port. Not yet: raises `NotAuthorized`."""
+        self._prices_only()
+
+    def terminate(self, instance_ids: Sequence[str]) -> dict[str, str]:
+        """See the port. Not yet: raises `NotAuthorized`."""
+        del instance_ids
+        self._prices_only()
+
+    def _from_catalog(self, want: Want, now: float, deadline: Deadline) -> list[Callable[[], list[Offer]]]:
+        def ask(count: int, cloud: str) -> list[Offer]:
+            rows = self._asking.catalog(count=count, cloud=cloud, deadline=deadline)
+            return [offer(lot, want=want, now=now) for lot in catalog_lots(rows, count=count, cloud=cloud, want=want)]
+
+        return [partial(ask, count, cloud) for count in counts(want) for cloud in CLOUDS]
+
+    def _from_feed(self, want: Want, now: float, deadline: Deadline) -> list[Callable[[], list[Offer]]]:
+        def ask(count: int) -> list[Offer]:
+            data = self._asking.graphql(query(count), deadline=deadline)
+            return [offer(lot, want=want, now=now, source=SOURCE) for lot in feed_lots(data, count=count, want=want)]
+
+        return [partial(ask, count) for count in counts(want)]
+
+    def _prices_only(self) -> NoReturn:
+        raise NotAuthorized(self.traits.prices_only, hint="" if self._asking.credentials.key else HINT)
