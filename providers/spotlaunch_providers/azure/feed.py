@@ -1,0 +1,66 @@
+"""Asking the Retail Prices API: which questions, and all pages of their answers. No account is needed.
+
+Pages of one question come one after the other, so the question is split: one family of sizes each (an H100 is one
+question, all GPUs are ten), or one region each where few are wanted. Each answer then fits on one page or two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from spotlaunch.errors import ProviderError, Transient
+from spotlaunch_providers.azure.constants import PRICES_VERSION
+from spotlaunch_providers.azure.sizes import Size
+from spotlaunch_providers.shared.deadline import Deadline
+from spotlaunch_providers.shared.http import Api
+from spotlaunch_providers.shared.side_by_side import side_by_side
+
+_PATH = "api/retail/prices"
+_ALWAYS = (
+    "serviceName eq 'Virtual Machines'",
+    "priceType eq 'Consumption'",
+    "contains(productName,'Windows') eq false",
+    "contains(meterName,'Low Priority') eq false",
+)
+
+
+def filters(sizes: Sequence[Size], regions: Sequence[str]) -> list[str]:
+    """The fewest questions that cover ``sizes`` in ``regions`` (empty: everywhere), each a filter of the API."""
+    families = list(dict.fromkeys(size.family for size in sizes))
+    names = [f"contains(armSkuName,'{family}')" for family in families]
+    if not regions or not names or (len(regions) > 1 and len(regions) > len(names)):
+        return [_filter(name) for name in names]
+    name = names[0] if len(names) == 1 else "startswith(armSkuName,'Standard_N')"
+    return [_filter(name, f"armRegionName eq '{region}'") for region in regions]
+
+
+def rows(api: Api, asked: Sequence[str], *, deadline: Deadline) -> list[Any]:
+    """All rows that the questions ``asked`` give. Raises the first error if none of them is answered."""
+    answers = side_by_side([_call(api, each, deadline) for each in asked], deadline=deadline, name="azure-prices")
+    good = [rows for rows in answers if not isinstance(rows, ProviderError)]
+    bad = [e for e in answers if isinstance(e, ProviderError)]
+    if bad and not good:
+        raise bad[0]
+    return [row for rows in good for row in rows]
+
+
+def _call(api: Api, each: str, deadline: Deadline) -> Any:
+    return lambda: _all_pages(api, each, deadline)
+
+
+def _all_pages(api: Api, asked: str, deadline: Deadline) -> list[Any]:
+    first = {"api-version": PRICES_VERSION, "currencyCode": "'USD'", "$filter": asked}
+
+    def ask(link: str) -> Any:
+        page = api.get(link, deadline=deadline) if link else api.get(_PATH, deadline=deadline, params=first)
+        if not isinstance(page, dict) or not isinstance(page.get("Items"), list):
+            raise Transient("the price feed answered in a form that we do not know", hint="is prices_endpoint right?")
+        return page
+
+    pages = api.pages(ask, lambda page: str(page.get("NextPageLink") or ""), deadline=deadline)
+    return [row for page in pages for row in page["Items"]]
+
+
+def _filter(*parts: str) -> str:
+    return " and ".join((*_ALWAYS, *parts))
