@@ -156,12 +156,15 @@ def watch(
 def check(
     file: Annotated[Optional[Path], typer.Argument(metavar="FILE", help="A job file to check as well.")] = None,
     store: Annotated[str, typer.Option("--store", metavar="URL", help="A checkpoint store to try out.")] = "",
+    provider: Annotated[
+        Optional[list[str]], typer.Option("--provider", metavar="NAME", help="Only this provider. Repeatable.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Tell which providers and stores can be used."""
     from spotlaunch.cli.check import run
 
-    _exit(run(file, store=store, as_json=as_json))
+    _exit(run(file, store=store, providers=provider or [], as_json=as_json))
 
 
 def _exit(code: int | None) -> None:

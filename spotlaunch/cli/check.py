@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from spotlaunch.cli import render
 from spotlaunch.cli.book import open_book
-from spotlaunch.core.facts import Want
+from spotlaunch.config import settings_of
+from spotlaunch.core.settings import Settings
 from spotlaunch.core.spec import BlobStoreRef
-from spotlaunch.errors import ProviderError, SpotlaunchError
+from spotlaunch.errors import SpotlaunchError, UsageError
 from spotlaunch.home import Home
+from spotlaunch.market.accounts import WORKERS_EACH, Account, Means, look
 from spotlaunch.ports import Provider
-from spotlaunch.registry import provider_names
+from spotlaunch.registry import connect, examine, provider_names
 from spotlaunch.storage.blobs import open_blobs
 from spotlaunch.storage.jobfile import load_job
 from spotlaunch.storage.probe import prove_create_only
-from spotlaunch.watchdog.clouds import connect_all
+from spotlaunch.workers import Workers
 
 
-def run(file: Path | None, *, store: str, as_json: bool) -> int:
+def run(file: Path | None, *, store: str, providers: Sequence[str], as_json: bool) -> int:
     """Try everything out. Returns 0 when at least one provider and every store asked about can be used.
 
-    Raises `BadFile` and `UsageError` for a job file that is wrong.
+    ``providers``: only these, else those of the job file, else all. Raises `BadFile` and `UsageError` for a
+    job file or a config.yaml that is wrong, and for a name that nobody has.
     """
     home = Home.find()
-    rows: list[dict[str, Any]] = []
     names = provider_names()
+    _refuse_unknown(providers, names)
     stores = [BlobStoreRef(url=store)] if store else []
     if file is not None:
         spec = load_job(file, names=names, env=os.environ)
@@ -35,48 +41,95 @@ def run(file: Path | None, *, store: str, as_json: bool) -> int:
         stores.append(spec.checkpoint.store)
     if not stores:
         stores.append(BlobStoreRef())
-    with open_book(home) as book:
-        providers, missing = connect_all(home, owner=book.owner, names=names)
-        rows += [_provider(name, p) for name, p in providers.items()]
-        rows += [_bad("provider", name, e) for name, e in missing.items()]
-    rows += [_store(home, ref) for ref in stores]
+    rows = [_provider_row(a) for a in _accounts(home, list(dict.fromkeys(providers)) or names)]
+    rows += [_store_row(home, ref) for ref in stores]
     if as_json:
         render.as_json(rows)
     else:
-        head = render.columns("what", "name", "usable", "")
-        render.table(head, [[r["what"], r["name"], "yes" if r["usable"] else "bad", r["detail"]] for r in rows])
-        for r in rows:
-            if r["hint"]:
-                render.say(f"hint: {r['name']}: {r['hint']}")
+        _show(rows)
     usable = any(r["usable"] for r in rows if r["what"] == "provider")
     return 0 if usable and all(r["usable"] for r in rows if r["what"] == "store") else 1
 
 
-def _provider(name: str, provider: Provider) -> dict[str, Any]:
-    """Ask it for offers and for its machines: what a job would need of it."""
-    try:
-        offers = provider.offers(Want())
-        machines = provider.list_machines()
-    except ProviderError as e:
-        return _bad("provider", name, e)
-    detail = f"{len(offers)} offers, {len(machines)} machines of ours"
-    if provider.traits.rehearsal:
+def _accounts(home: Home, names: Sequence[str]) -> tuple[Account, ...]:
+    settings = {name: settings_of(home, name) for name in names}
+    with open_book(home) as book:
+        owner = book.owner
+
+    def connected(told: Settings) -> Provider:
+        return connect(told.provider, owner=owner, folder=home.provider(told.provider), settings=told)
+
+    means = Means(
+        examine=lambda told: examine(told.provider, settings=told),
+        connect=connected,
+        workers=Workers(WORKERS_EACH * len(names), name="check"),
+    )
+    return look(settings, means)
+
+
+def _refuse_unknown(providers: Sequence[str], names: Sequence[str]) -> None:
+    for name in providers:
+        if name not in names:
+            near = difflib.get_close_matches(name.lower(), names, 1)
+            hint = f"did you mean {near[0]}?" if near else "there are: " + ", ".join(names)
+            raise UsageError(f"no provider is called {name[:60]!r}", hint=hint)
+
+
+# -- one row each: the stable keys of `check --json` ----------------------------------------------------
+
+
+def _provider_row(account: Account) -> dict[str, Any]:
+    said = [] if account.offers is None else [f"{account.offers} offers"]
+    if account.machines is not None:
+        said.append(f"{account.machines} machines of ours")
+    detail = account.problem or ", ".join(said)
+    if account.prices_only:
+        detail += f"; nothing can be launched: {account.prices_only}"
+    elif account.rehearsal:
         detail += "; a rehearsal: nothing is billed"
-    return {"what": "provider", "name": name, "usable": True, "detail": detail, "hint": ""}
+    verdict = "yes" if account.usable else "bad" if account.problem else "prices only"
+    row = _row("provider", account.provider, verdict, detail, account.hint)
+    return row | {"prices_only": account.prices_only, "findings": [asdict(f) for f in account.findings]}
 
 
-def _store(home: Home, ref: BlobStoreRef) -> dict[str, Any]:
+def _store_row(home: Home, ref: BlobStoreRef) -> dict[str, Any]:
     """Prove on the store itself that creating the same name twice fails: all safety stands on that."""
     url = ref.url or home.blobs.as_uri()
     try:
         prove_create_only(open_blobs(url, endpoint=ref.endpoint, region=ref.region))
     except SpotlaunchError as e:
-        return _bad("store", url, e)
+        return _row("store", url, "bad", e.message, e.hint)
     detail = "reads, writes, and refuses to create twice"
     if url.startswith("file:"):
         detail += "; a folder of this computer: only machines on it can use it"
-    return {"what": "store", "name": url, "usable": True, "detail": detail, "hint": ""}
+    return _row("store", url, "yes", detail, "")
 
 
-def _bad(what: str, name: str, error: SpotlaunchError) -> dict[str, Any]:
-    return {"what": what, "name": name, "usable": False, "detail": error.message, "hint": error.hint}
+def _row(what: str, name: str, verdict: str, detail: str, hint: str) -> dict[str, Any]:
+    return {
+        "what": what,
+        "name": name,
+        "usable": verdict == "yes",
+        "verdict": verdict,
+        "detail": detail,
+        "hint": hint,
+        "prices_only": "",
+        "findings": [],
+    }
+
+
+# -- for a person ---------------------------------------------------------------------------------------
+
+
+def _show(rows: Sequence[dict[str, Any]]) -> None:
+    head = render.columns("what", "name", "usable", "")
+    render.table(head, [[r["what"], r["name"], r["verdict"], r["detail"]] for r in rows])
+    found = [(r["name"], f) for r in rows for f in r["findings"]]
+    if found:
+        print()
+        head = render.columns("provider", "found out", "about", "fine", "")
+        render.table(head, [[n, f["kind"], f["name"], "yes" if f["ok"] else "bad", f["detail"]] for n, f in found])
+    hints = [(r["name"], r["hint"]) for r in rows] + [(f"{n}: {f['name']}", f["hint"]) for n, f in found]
+    for about, hint in dict.fromkeys(hints):
+        if hint:
+            render.say(f"hint: {render.one_line(about)}: {render.one_line(hint)}")

@@ -63,14 +63,14 @@ def one_stream() -> bool:
 
 def table(head: Sequence[Column], rows: Sequence[Sequence[str]], *, indent: str = "") -> None:
     """Print rows under their titles on stdout. Empty cells are shown as ``-``."""
-    cells = [[_one_line(c) or "-" for c in row] for row in rows]
+    cells = [[one_line(c) or "-" for c in row] for row in rows]
     if is_fancy():
         _rich_table(head, cells, indent)
     else:
         print(plain_table(head, cells, indent=indent))
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Without what would break a table, or steer the terminal: a cloud's words may hold anything."""
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 

@@ -6,6 +6,7 @@ import contextlib
 import io
 import re
 from collections.abc import Callable
+from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args
@@ -14,13 +15,16 @@ import pytest
 
 from spotlaunch.__main__ import run
 from spotlaunch.cli import overview
+from spotlaunch.cli.check import _provider_row as provider_row
 from spotlaunch.cli.checkpoints import _json as checkpoint_json
 from spotlaunch.cli.events import event_json
 from spotlaunch.cli.plan import plan_json
 from spotlaunch.core.book import Asked, JobState, MachineState, Outcome
+from spotlaunch.core.facts import Finding
 from spotlaunch.core.ledger import Bill
 from spotlaunch.core.rank import Ranking
 from spotlaunch.core.wire import PHASES
+from spotlaunch.market.accounts import Account
 from spotlaunch.storage.listing import Listing
 from spotlaunch.submission import Preview
 from tests.core.worlds import a_pool, an_offer
@@ -43,6 +47,8 @@ SECTIONS: list[tuple[str, Callable[[], dict[str, Any]]]] = [
     ("Who is resting", lambda: overview.refusal_json(a_refusal())),
     ("`events --json`", lambda: event_json(1, an_event())),
     ("`checkpoints --json`", lambda: checkpoint_json(LISTING)),
+    ("`check --json`", lambda: provider_row(Account(provider="aws"))),
+    ("A finding", lambda: asdict(Finding(kind="quota", name="n", ok=True, detail="d"))),
     ("A plan", lambda: PLAN),
     ("An offer of a plan", lambda: PLAN["offers"][0]),
 ]
