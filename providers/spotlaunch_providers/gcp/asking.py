@@ -1,0 +1,278 @@
+"""One question to Google from beginning to end: which calls, in which order, and until when each is worth making.
+
+    machine types ──> histories (spot prices) ──> scores, cheapest first      } side by side
+    price list, unless it is in the cache                                     }
+
+Prices come first: what has no price cannot be offered, while an offer without a score is still one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from spotlaunch.core.facts import Want
+from spotlaunch.errors import InvalidOrder, NotFound, OutcomeUnknown, ProviderError, Transient
+from spotlaunch_providers.gcp import advice, families, shapes
+from spotlaunch_providers.gcp.account import Account
+from spotlaunch_providers.gcp.advice import History
+from spotlaunch_providers.gcp.cache import Cache, PriceList, key
+from spotlaunch_providers.gcp.offers import Seen, spot_price
+from spotlaunch_providers.gcp.shapes import Shape
+from spotlaunch_providers.gcp.skus import Prices
+from spotlaunch_providers.shared.deadline import Deadline
+from spotlaunch_providers.shared.http import Api
+from spotlaunch_providers.shared.side_by_side import side_by_side
+
+T = TypeVar("T")
+
+SERVICE = "6F81-5844-456A"  # Compute Engine in the catalog
+PAGE, SKU_PAGE = 500, 5000
+
+# Parts of the whole time, after which the rest is left to what comes later.
+HISTORIES_UNTIL, PRICES_UNTIL, SCORES_UNTIL = 0.6, 0.85, 0.9
+AT_A_TIME = 32
+# Both have the methods in their discovery documents of 2026-11-06; of v1, Google's own notes say that its server
+# turned questions about spot down for a while [3P].
+ADVICE_VERSIONS = ("v1", "beta")
+# Of a call there is one a machine type and region, with no batch, and nobody knows how many Google likes [not
+# verified]. What is over waits for the next question, when the others come from the cache.
+MOST_HISTORIES = 240
+MOST_SCORES = 48
+
+
+@dataclass(kw_only=True)
+class Asking:
+    """Asks for one want. Questions to the advice API stop once it says that we may not ask, or not so much."""
+
+    account: Account
+    cache: Cache
+    deadline: Deadline
+    now: Callable[[], float] = time.time
+    _version: dict[str, str] = field(default_factory=dict)
+
+    def seen(self, want: Want) -> Seen:
+        """Everything that was found out. Raises the first error when there is nothing to offer because of it."""
+        self.path = self.account.project_path()
+        self.api = self.account.compute()
+        machines, listed = side_by_side(
+            [lambda: self._machines(want), self._prices], deadline=self.deadline, name="gcp"
+        )
+        if isinstance(machines, ProviderError):
+            raise machines
+        assert isinstance(machines, _Machines)
+        prices = listed if isinstance(listed, Prices) else self.cache.price_list(self.now()).prices
+        found = Seen(shapes=machines.shapes, histories=machines.histories, scores=machines.scores, prices=prices)
+        if found.shapes and not prices.rows and not any(h.price_usd_hour for h in found.histories.values()):
+            errors = [e for e in (machines.error, listed) if isinstance(e, ProviderError)]
+            if errors:
+                raise errors[0]
+        return found
+
+    # -- machines ----------------------------------------------------------------------------------------
+
+    def _machines(self, want: Want) -> _Machines:
+        found = tuple(s for s in self._shapes(want) if shapes.wanted(s, want, self.account.regions))
+        if "spot" not in want.markets or not found:
+            return _Machines(shapes=found)
+        histories, error = self._histories(found)
+        closed = error if _closes(error) else None
+        scores = {} if closed is not None else self._scores(found, histories)
+        return _Machines(shapes=found, histories=histories, scores=scores, error=error)
+
+    def _shapes(self, want: Want) -> list[Shape]:
+        series = families.series_for(want.gpus)
+        kinds = families.attached_for(want.gpus) if self._prices_parts() else ()
+        n1 = sorted({name for kind in kinds for names in kind.shapes.values() for name in names})
+        calls: list[Callable[[], list[Any]]] = []
+        if series:
+            calls.append(lambda: self._listed("machineTypes", f"({'|'.join(series)})-.*", shapes.machine_types))
+        if kinds:
+            words = "|".join(kind.accelerator for kind in kinds)
+            calls.append(lambda: self._listed("machineTypes", "|".join(n1), shapes.machine_types))
+            calls.append(lambda: self._listed("acceleratorTypes", words, shapes.accelerator_zones))
+        answers = [_good(a) for a in side_by_side(calls, deadline=self.deadline, name="gcp-types")]
+        found = [shapes.built_in(zone, m) for zone, m in answers[0]] if series else []
+        if kinds:
+            found += shapes.attached(answers[-2], answers[-1], kinds)
+        return [s for s in found if s is not None]
+
+    def _prices_parts(self) -> bool:
+        """Whether prices can be put together at all: GPUs of N1 have no other."""
+        return self.account.sells_on_demand
+
+    def _listed(self, kind: str, names: str, read: Callable[[Mapping[str, Any]], Any]) -> list[Any]:
+        def page(token: str) -> Any:
+            params = {"filter": f'name eq "{names}"', "maxResults": str(PAGE)}
+            return self.api.get(
+                f"{self.path}/aggregated/{kind}",
+                deadline=self.deadline,
+                params={**params, "pageToken": token} if token else params,
+            )
+
+        pages = self.api.pages(page, lambda p: _mapping(p).get("nextPageToken", ""), deadline=self.deadline)
+        return [item for p in pages for item in understood(lambda p=p: list(read(_mapping(p))))]  # type: ignore[misc]
+
+    # -- advice ------------------------------------------------------------------------------------------
+
+    def _histories(self, found: Sequence[Shape]) -> tuple[dict[str, History], ProviderError | None]:
+        """Histories by `cache.key`, and the first error. One zone stands for its region: prices are the region's."""
+        now = self.now()
+        known = self.cache.histories(now)
+        places: dict[str, Shape] = {}
+        for shape in sorted((s for s in found if not s.attached), key=lambda s: s.zone):
+            places.setdefault(key(shape.region, shape.machine_type), shape)
+        missing = [(k, s) for k, s in sorted(places.items()) if k not in known][:MOST_HISTORIES]
+
+        def ask(shape: Shape) -> History:
+            question = advice.history_question(shape.machine_type, shape.zone)
+            answer = self._advise("capacityHistory", shape.region, question, deadline)
+            return understood(lambda: advice.history(answer, now=now))
+
+        deadline = self._until(HISTORIES_UNTIL)
+        answers = self._side_by_side([lambda s=s: ask(s) for _, s in missing], deadline)  # type: ignore[misc]
+        error = None
+        for (k, _), answer in zip(missing, answers, strict=True):
+            if isinstance(answer, History):
+                known[k] = answer
+            elif isinstance(answer, (NotFound, InvalidOrder)):
+                known[k] = History(at=now)  # Google has none of this machine type: no use to ask again soon
+            error = error or (answer if isinstance(answer, ProviderError) else None)
+        if missing:
+            self.cache.keep_histories(known)
+        return {k: known[k] for k in places if k in known}, error
+
+    def _scores(self, found: Sequence[Shape], histories: Mapping[str, History]) -> dict[tuple[str, str], float]:
+        """Scores by machine and zone, of the pools that cost least for a GPU: they are the ones that are bought."""
+        prices = self.cache.price_list(self.now()).prices
+        priced = [(spot_price(s, histories, prices), s) for s in found if not s.attached]
+        cheapest = sorted(
+            ((p / s.gpu_count, s.name, s.zone, s) for p, s in priced if p is not None), key=lambda row: row[:3]
+        )[:MOST_SCORES]
+
+        def ask(shape: Shape) -> float | None:
+            question = advice.capacity_question(shape.machine_type, shape.zone)
+            answer = self._advise("capacity", shape.region, question, deadline)
+            return understood(lambda: advice.obtainability(answer))
+
+        deadline = self._until(SCORES_UNTIL)
+        answers = self._side_by_side([lambda s=s: ask(s) for *_, s in cheapest], deadline)  # type: ignore[misc]
+        return {
+            (name, zone): score
+            for (_, name, zone, _), score in zip(cheapest, answers, strict=True)
+            if isinstance(score, float)
+        }
+
+    def _advise(self, what: str, region: str, question: Any, deadline: Deadline) -> Mapping[str, Any]:
+        """An answer of the advice API, from the first version of it that answers at all."""
+        versions = (self._version[what],) if what in self._version else ADVICE_VERSIONS
+        for version in versions:
+            path = f"{self.account.project_path(version)}/regions/{region}/advice/{what}"
+            try:
+                answer = _mapping(self.api.post(path, question, deadline=deadline))
+            except (NotFound, InvalidOrder):
+                if version == versions[-1]:
+                    raise
+            else:
+                self._version[what] = version
+                return answer
+        raise AssertionError("there is a version")
+
+    def _side_by_side(self, calls: Sequence[Callable[[], T]], deadline: Deadline) -> list[T | ProviderError]:
+        """All of the calls; but when one is refused or throttled, those that have not begun are not made."""
+        closed: list[ProviderError] = []
+
+        def once(call: Callable[[], T]) -> T:
+            if closed:
+                raise closed[0]
+            try:
+                return call()
+            except ProviderError as e:
+                if _closes(e):
+                    closed.append(e)
+                raise
+
+        made = [lambda c=c: once(c) for c in calls]
+        return side_by_side(made, deadline=deadline, most=AT_A_TIME, name="gcp-advice")
+
+    # -- the price list ----------------------------------------------------------------------------------
+
+    def _prices(self) -> Prices:
+        """The prices of parts: from the cache, else read on from where the last question had to stop."""
+        if not self._prices_parts():
+            return Prices()
+        known = self.cache.price_list(self.now())
+        if known.at and not known.next:
+            return known.prices
+        deadline = self._until(PRICES_UNTIL)
+        going = known if known.at else PriceList(at=self.now())
+        api, first = self.account.billing(), going.next
+        pages = api.pages(lambda token: self._sku_page(api, token or first, deadline), _next, deadline=deadline)
+        try:
+            for page in pages:
+                _add(going.prices, page)
+                going.next = _next(page)
+                known = going
+        except InvalidOrder:
+            known = PriceList(at=0.0)  # the token was too old: from the beginning the next time
+            raise
+        finally:
+            self.cache.keep_prices(known)
+        return known.prices
+
+    def _sku_page(self, api: Api, token: str, deadline: Deadline) -> Any:
+        params = {"pageSize": str(SKU_PAGE), "currencyCode": "USD"}
+        return api.get(
+            f"v1/services/{SERVICE}/skus",
+            deadline=deadline,
+            params={**params, "pageToken": token} if token else params,
+        )
+
+    def _until(self, part: float) -> Deadline:
+        """A deadline of its own, when ``part`` of the whole time is over."""
+        return Deadline(max(0.0, self.deadline.left_s() - (1 - part) * self.deadline.seconds))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Machines:
+    shapes: tuple[Shape, ...]
+    histories: Mapping[str, History] = field(default_factory=dict)
+    scores: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    error: ProviderError | None = None
+
+
+def understood(read: Callable[[], T]) -> T:
+    """What ``read`` makes of an answer. Raises `Transient` where it has not the form that Google documents."""
+    try:
+        return read()
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError) as e:
+        raise Transient("answered in a form that is not documented", hint="try again; if it stays so, report it") from e
+
+
+def _closes(error: object) -> bool:
+    """Whether an error is about all calls of its kind: missing rights or too many calls, not one machine type."""
+    return isinstance(error, ProviderError) and not isinstance(
+        error, (NotFound, InvalidOrder, Transient, OutcomeUnknown)
+    )
+
+
+def _mapping(answer: Any) -> Mapping[str, Any]:
+    if not isinstance(answer, Mapping):
+        raise Transient("answered in a form that is not documented", hint="try again; if it stays so, report it")
+    return answer
+
+
+def _next(page: Any) -> str:
+    return str(_mapping(page).get("nextPageToken") or "")
+
+
+def _add(prices: Prices, page: Any) -> None:
+    understood(lambda: prices.add(_mapping(page).get("skus") or ()))
+
+
+def _good(answer: T | ProviderError) -> T:
+    if isinstance(answer, ProviderError):
+        raise answer
+    return answer

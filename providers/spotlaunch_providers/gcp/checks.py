@@ -1,0 +1,125 @@
+"""What `check` finds out: where the credentials are, which calls they permit, how many GPUs the quotas allow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from spotlaunch.core.facts import Finding
+from spotlaunch.core.settings import Settings
+from spotlaunch.errors import NotAuthorized, ProviderError
+from spotlaunch_providers.gcp import advice
+from spotlaunch_providers.gcp.account import WHERE, Account
+from spotlaunch_providers.gcp.asking import SERVICE, understood
+from spotlaunch_providers.shared.deadline import ASK_S, Deadline
+from spotlaunch_providers.shared.side_by_side import side_by_side
+
+# Asked about to see whether the call is permitted: it is sold in this zone for years.
+_TYPE, _ZONE, _REGION = "g2-standard-4", "us-central1-a", "us-central1"
+
+_METRIC = re.compile(r"(PREEMPTIBLE_)?NVIDIA_(?!.*VWS)\w+_GPUS")
+_ALL = "GPUS_ALL_REGIONS"
+_RAISE = "ask for more at https://console.cloud.google.com/iam-admin/quotas"
+_MOST_REGIONS = 5
+
+
+def findings(settings: Settings, *, ask_s: float = ASK_S) -> list[Finding]:
+    """Everything, whole. What Google refuses is a finding. Raises `UsageError` for a setting that cannot be used."""
+    try:
+        account = Account(settings)
+        path = account.project_path()
+    except NotAuthorized as e:
+        return [Finding(kind="credentials", name="credentials", ok=False, detail=e.message, hint=e.hint)]
+    named = settings.origin.get("project") or "the credentials"
+    found = [
+        Finding(kind="credentials", name="credentials", ok=True, detail=f"{WHERE[account.kind]}; project from {named}")
+    ]
+    calls = _calls(account, path, Deadline(ask_s))
+    answers = side_by_side([call for _, call in calls], deadline=Deadline(ask_s), name="gcp-check")
+    by_name = dict(zip((name for name, _ in calls), answers, strict=True))
+    found += [_call(name, answer) for name, answer in by_name.items()]
+    regions, project = by_name["regions.list"], by_name["projects.get"]
+    if not isinstance(regions, ProviderError):
+        found += understood(lambda: _regional(regions.get("items") or ()))
+    if not isinstance(project, ProviderError):
+        found += understood(lambda: _global(project.get("quotas") or ()))
+    return found
+
+
+def _calls(account: Account, path: str, deadline: Deadline) -> list[tuple[str, Callable[[], Any]]]:
+    api, near = account.compute(), f"{path}/regions/{_REGION}/advice"
+    calls: list[tuple[str, Callable[[], Any]]] = [
+        (
+            "machineTypes.aggregatedList",
+            lambda: api.get(
+                f"{path}/aggregated/machineTypes",
+                deadline=deadline,
+                params={"filter": f'name eq "{_TYPE}"', "maxResults": "1"},
+            ),
+        ),
+        (
+            "advice.capacityHistory",
+            lambda: api.post(f"{near}/capacityHistory", advice.history_question(_TYPE, _ZONE), deadline=deadline),
+        ),
+        (
+            "advice.capacity",
+            lambda: api.post(f"{near}/capacity", advice.capacity_question(_TYPE, _ZONE), deadline=deadline),
+        ),
+        ("regions.list", lambda: api.get(f"{path}/regions", deadline=deadline, params={"maxResults": "500"})),
+        ("projects.get", lambda: api.get(path, deadline=deadline)),
+    ]
+    if account.sells_on_demand:
+        billing = account.billing()
+        calls.append(
+            (
+                "cloudbilling skus.list",
+                lambda: billing.get(f"v1/services/{SERVICE}/skus", deadline=deadline, params={"pageSize": "1"}),
+            )
+        )
+    return calls
+
+
+def _call(name: str, answer: Any) -> Finding:
+    if isinstance(answer, ProviderError):
+        return Finding(kind="call", name=name, ok=False, detail=answer.message, hint=answer.hint)
+    return Finding(kind="call", name=name, ok=True, detail="permitted")
+
+
+def _regional(regions: Iterable[Mapping[str, Any]]) -> list[Finding]:
+    """What may be had of each GPU, for spot and on demand: the regions where it is more than none."""
+    limits: dict[str, dict[str, float]] = {}
+    for region in regions:
+        for quota in region.get("quotas") or ():
+            metric, limit = str(quota.get("metric", "")), float(quota.get("limit") or 0)
+            if _METRIC.fullmatch(metric) and limit > 0:
+                limits.setdefault(metric, {})[str(region.get("name", ""))] = limit
+    found = []
+    for market, spot in (("spot", True), ("on-demand", False)):
+        mine = {m: where for m, where in sorted(limits.items()) if m.startswith("PREEMPTIBLE_") == spot}
+        if not mine:
+            hint = f"{_RAISE}; newer GPUs have their quotas only there"
+            fine = spot and any(limits)  # spot is counted against the standard quota where it has none of its own
+            detail = "none of its own; the standard quota counts" if fine else "none in any region"
+            found.append(
+                Finding(kind="quota", name=f"{market} GPUs", ok=fine, detail=detail, hint="" if fine else hint)
+            )
+        found += [Finding(kind="quota", name=m, ok=True, detail=_places(where)) for m, where in mine.items()]
+    return found
+
+
+def _places(where: Mapping[str, float]) -> str:
+    most = sorted(where.items(), key=lambda row: (-row[1], row[0]))
+    shown = ", ".join(f"{limit:g} in {region}" for region, limit in most[:_MOST_REGIONS])
+    more = len(most) - _MOST_REGIONS
+    return f"{shown} and {more} more regions" if more > 0 else shown
+
+
+def _global(quotas: Iterable[Mapping[str, Any]]) -> list[Finding]:
+    for quota in quotas:
+        if quota.get("metric") == _ALL:
+            limit = float(quota.get("limit") or 0)
+            detail = f"{limit:g}, of which {float(quota.get('usage') or 0):g} are used"
+            hint = "" if limit > 0 else f"no machine with a GPU can be had: {_RAISE}"
+            return [Finding(kind="quota", name=_ALL, ok=limit > 0, detail=detail, hint=hint)]
+    return []

@@ -1,0 +1,182 @@
+"""Every way in which Google Cloud says no, in one table: reason -> error, how far it reaches, words, hint.
+
+Google sends 403 for a missing permission, a used-up quota and too many calls alike, so what counts is the reason,
+never the HTTP status. A reason stands in up to three places of an error's body; the most telling one wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from spotlaunch import errors
+from spotlaunch_providers.shared.http import Reply
+
+# How far a refusal reaches: the pool, its zone, its region, the quota it counts against, or the whole account.
+Reach = Literal["pool", "zone", "region", "quota", "account"]
+
+LOGIN = "gcloud auth application-default login"
+_ROLES = "the account needs roles/compute.viewer on the project; docs/providers/gcp.md lists every permission"
+_QUOTA = "ask for more at https://console.cloud.google.com/iam-admin/quotas"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One reason. ``hint`` may hold ``{service}``, the API that was called. ``quotes``: the cloud's words help."""
+
+    error: type[errors.ProviderError]
+    reach: Reach
+    message: str
+    hint: str = ""
+    quotes: bool = False
+
+
+def _read(error: type[errors.ProviderError], message: str, hint: str = "", *, quotes: bool = False) -> Code:
+    return Code(error, "account", message, hint, quotes)
+
+
+def _expired() -> Code:
+    return _read(errors.NotAuthorized, "the credentials are not good any more", f"run `{LOGIN}`")
+
+
+def _disabled() -> Code:
+    return _read(
+        errors.NotAuthorized,
+        "an API is not enabled in the project: {service}",
+        "run `gcloud services enable {service}`, or open https://console.cloud.google.com/apis/library/{service}",
+    )
+
+
+def _forbidden() -> Code:
+    return _read(errors.NotAuthorized, "the account may not do this", _ROLES, quotes=True)
+
+
+def _throttled() -> Code:
+    return _read(errors.Throttled, "too many calls a minute", "wait a minute")
+
+
+def _broken() -> Code:
+    return _read(errors.Transient, "something broke at Google", "try again")
+
+
+def _dry() -> Code:
+    return Code(errors.NoCapacity, "pool", "the zone has no such machine to give now")
+
+
+def _quota() -> Code:
+    return Code(errors.QuotaExceeded, "quota", "the project's quota is used up", _QUOTA, quotes=True)
+
+
+# Fact sheet, 2.5. Reads meet the first half; the second half is what operations of a launch end in.
+CODES: Mapping[str, Code] = {
+    # who asks
+    "authError": _expired(),
+    "ACCESS_TOKEN_EXPIRED": _expired(),
+    "CREDENTIALS_MISSING": _expired(),
+    "UNAUTHENTICATED": _expired(),
+    "ACCESS_TOKEN_SCOPE_INSUFFICIENT": _read(
+        errors.NotAuthorized, "the credentials lack the scope cloud-platform", f"run `{LOGIN}`"
+    ),
+    "accessNotConfigured": _disabled(),
+    "SERVICE_DISABLED": _disabled(),
+    "forbidden": _forbidden(),
+    "IAM_PERMISSION_DENIED": _forbidden(),
+    "PERMISSIONS_ERROR": _forbidden(),
+    "PERMISSION_DENIED": _forbidden(),
+    "USER_PROJECT_DENIED": _read(
+        errors.NotAuthorized,
+        "the credentials may not use the quota of their project",
+        "run `gcloud auth application-default set-quota-project`",
+    ),
+    "billingNotEnabled": _read(
+        errors.OutOfFunds, "the project has no billing account", "open https://console.cloud.google.com/billing"
+    ),
+    "BILLING_DISABLED": _read(
+        errors.OutOfFunds, "the project has no billing account", "open https://console.cloud.google.com/billing"
+    ),
+    # how often
+    "rateLimitExceeded": _throttled(),
+    "userRateLimitExceeded": _throttled(),
+    "RATE_LIMIT_EXCEEDED": _throttled(),
+    "RESOURCE_EXHAUSTED": _throttled(),
+    # what
+    "notFound": _read(errors.NotFound, "there is no such thing", quotes=True),
+    "NOT_FOUND": _read(errors.NotFound, "there is no such thing", quotes=True),
+    "invalid": _read(errors.InvalidOrder, "Google does not understand the question", quotes=True),
+    "invalidParameter": _read(errors.InvalidOrder, "Google does not understand the question", quotes=True),
+    "badRequest": _read(errors.InvalidOrder, "Google does not understand the question", quotes=True),
+    "required": _read(errors.InvalidOrder, "Google misses something in the question", quotes=True),
+    "INVALID_ARGUMENT": _read(errors.InvalidOrder, "Google does not understand the question", quotes=True),
+    "CONDITION_NOT_MET": _read(
+        errors.NotAuthorized, "a policy of the organization forbids it", "ask who administers it", quotes=True
+    ),
+    # their side
+    "internalError": _broken(),
+    "backendError": _broken(),
+    "INTERNAL": _broken(),
+    "UNAVAILABLE": _broken(),
+    "DEADLINE_EXCEEDED": _broken(),
+    # launches
+    "ZONE_RESOURCE_POOL_EXHAUSTED": _dry(),
+    "ZONE_RESOURCE_POOL_EXHAUSTED_WITH_DETAILS": _dry(),
+    "RESOURCE_POOL_EXHAUSTED": _dry(),
+    "resource_availability": _dry(),
+    "insufficientCapacity": _dry(),
+    "stockout": _dry(),
+    # Seen when a machine was preempted while it was being made.
+    "UNSUPPORTED_OPERATION": _dry(),
+    "RESOURCE_NOT_READY": _dry(),
+    "QUOTA_EXCEEDED": _quota(),
+    "quotaExceeded": _quota(),
+    "IP_SPACE_EXHAUSTED": Code(errors.QuotaExceeded, "region", "the subnet has no address left", "widen the subnet"),
+    "IP_SPACE_EXHAUSTED_WITH_DETAILS": Code(
+        errors.QuotaExceeded, "region", "the subnet has no address left", "widen the subnet"
+    ),
+    "resourceInUseByAnotherResource": Code(errors.Transient, "pool", "it is in use by something else"),
+    "RESOURCE_OPERATION_RATE_EXCEEDED": Code(errors.Throttled, "zone", "too many changes to one resource"),
+}
+
+
+def judge(reply: Reply, *, service: str) -> errors.ProviderError | None:
+    """The error that a reply of ``service`` stands for; None when it is fine.
+
+    A reason that the table does not know becomes `Transient` with Google's words: a read changes nothing. Replies
+    without Google's error body (a proxy's page) are left to the caller's rules on HTTP status.
+    """
+    if reply.status < 300:
+        return None
+    body = reply.body.get("error") if isinstance(reply.body, Mapping) else None
+    if not isinstance(body, Mapping):
+        return None
+    said = str(body.get("message", ""))
+    for reason in reasons(body):
+        if (code := CODES.get(reason)) is not None:
+            return _error(code, said, service)
+    if reply.status == 429:
+        return _error(CODES["rateLimitExceeded"], said, service)
+    first = next(reasons(body), f"HTTP {reply.status}")
+    return errors.Transient(f"answered {first}: {said}", hint="try again")
+
+
+def reasons(body: Mapping[str, Any]) -> Iterator[str]:
+    """The codes in an error's body, the most telling first: ErrorInfo, the old list, the gRPC status."""
+    for detail in _mappings(body.get("details")):
+        if str(detail.get("@type", "")).endswith("ErrorInfo") and detail.get("reason"):
+            yield str(detail["reason"])
+    for error in _mappings(body.get("errors")):
+        if error.get("reason"):
+            yield str(error["reason"])
+    if body.get("status"):
+        yield str(body["status"])
+
+
+def _error(code: Code, said: str, service: str) -> errors.ProviderError:
+    message = code.message.format(service=service)
+    if code.quotes and said:
+        message = f"{message}: {said}"
+    return code.error(message, hint=code.hint.format(service=service))
+
+
+def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
+    yield from (item for item in value if isinstance(item, Mapping)) if isinstance(value, list) else ()
