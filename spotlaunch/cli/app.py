@@ -141,6 +141,67 @@ def checkpoints(
 
 
 @app.command()
+def prices(
+    gpu: Annotated[
+        Optional[list[str]],
+        typer.Option("--gpu", metavar="NAME[:COUNT]", help="H100 (any count) or H100:8. Repeatable; all if left out."),
+    ] = None,
+    provider: Annotated[
+        Optional[list[str]], typer.Option("--provider", metavar="NAME", help="Ask only these. Repeatable.")
+    ] = None,
+    region: Annotated[
+        Optional[list[str]],
+        typer.Option("--region", metavar="GLOB", help="Regions or zones, such as 'us-*'. Repeatable."),
+    ] = None,
+    spot: Annotated[
+        Optional[bool], typer.Option("--spot/--on-demand", help="Only one market.", show_default=False)
+    ] = None,
+    max_price: Annotated[
+        str, typer.Option("--max-price", metavar="USD", help="What the whole machine may cost per hour.")
+    ] = "",
+    min_gpu_memory: Annotated[
+        str, typer.Option("--min-gpu-memory", metavar="GB", help="What each GPU must have at least.")
+    ] = "",
+    limit: Annotated[
+        Optional[int],
+        typer.Option("--limit", metavar="N", min=1, help="Show N offers (30 in the table, else all)."),
+    ] = None,
+    sort: Annotated[
+        str, typer.Option("--sort", metavar="ORDER", help="effective, price or availability.")
+    ] = "effective",
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Ask again, also where an answer is fresh (5 minutes).")
+    ] = False,
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="SECONDS", min=0.1, max=600, help="Wait so long for providers.")
+    ] = 30.0,
+    as_json: Json = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, with the same keys.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Redraw every minute, and mark what moved.")] = False,
+) -> None:
+    """Show what GPUs every provider sells now, at what real cost."""
+    from spotlaunch.cli.prices import run
+
+    _exit(
+        run(
+            gpus=gpu or [],
+            providers=provider or [],
+            regions=region or [],
+            spot=spot,
+            max_price=max_price,
+            min_gpu_memory=min_gpu_memory,
+            limit=limit,
+            sort=sort,
+            refresh=refresh,
+            timeout_s=timeout,
+            as_json=as_json,
+            as_csv=as_csv,
+            watch=watch,
+        )
+    )
+
+
+@app.command()
 def watch(
     once: Annotated[bool, typer.Option("--once", help="Look, do what is due, and exit (for cron).")] = False,
     stop: Annotated[bool, typer.Option("--stop", help="End the watchdog in the background.")] = False,

@@ -1,14 +1,23 @@
-"""`python -m tests.bench` measures, on this computer: commands, looks, worlds. Prints; asserts nothing."""
+"""`python -m tests.bench` measures, on this computer: commands, prices, looks, worlds. Prints; asserts nothing."""
 
 from __future__ import annotations
 
 import argparse
 import time
 
-from tests.bench import commands, looks
+from spotlaunch.core.facts import Want
+from tests.bench import commands, looks, markets
 from tests.sim.world import run_world
 
 LOOK_PROMISED_S = 1.0
+
+# What is remembered, what is asked, and what was promised: milliseconds, and megabytes at most.
+H100 = Want(gpus=(("H100", 0),))
+MARKETS = [
+    ("3,000 offers of H100", 3_000, H100, ["prices", "--gpu", "H100"], 400.0, 300.0),
+    ("100,000 offers", 100_000, Want(), ["prices"], 1500.0, 300.0),
+    ("100,000 offers", 100_000, Want(), ["prices", "--gpu", "H100"], 1500.0, 300.0),
+]
 
 
 def main() -> None:
@@ -19,6 +28,7 @@ def main() -> None:
     parser.add_argument("--worlds", type=int, default=4, help="how many worlds are simulated")
     args = parser.parse_args()
     show_commands(args.turns, args.jobs)
+    show_prices(args.turns)
     show_looks(args.live)
     show_worlds(args.worlds)
 
@@ -31,6 +41,18 @@ def show_commands(turns: int, jobs: int) -> None:
         limit = "" if promised is None else f"{promised:.0f}"
         late = "  TOO SLOW" if promised is not None and ms > promised else ""
         print(f"{name:<28}{ms:>11.0f}{ms / found[commands.NOTHING]:>12.1f}{limit:>13}{late}")
+
+
+def show_prices(turns: int) -> None:
+    bare = markets.measured(commands.COMMANDS[commands.NOTHING], {}, turns=turns)
+    head = f"{'remembered market':<24}{'command':<20}{'median ms':>11}{'times pass':>12}{'promised ms':>13}{'MB':>6}"
+    print(f"\n{head}{'promised MB':>13}")
+    for what, count, want, arguments, most_ms, most_mb in MARKETS:
+        with markets.market_of(count, want) as home:
+            cost = markets.cost(home, arguments, turns=max(3, turns // 3))
+        late = "  TOO MUCH" if cost.ms > most_ms or cost.mb > most_mb else ""
+        told = f"{cost.ms:>11.0f}{cost.ms / bare.ms:>12.1f}{most_ms:>13.0f}{cost.mb:>6.0f}{most_mb:>13.0f}"
+        print(f"{what:<24}{' '.join(arguments):<20}{told}{late}")
 
 
 def show_looks(live: int) -> None:

@@ -7,8 +7,10 @@ import sys
 
 import pytest
 
+from spotlaunch.core.facts import Want
 from spotlaunch.home import Home
 from tests.bench.commands import environment
+from tests.bench.markets import remember
 
 HEAVY = {"boto3", "botocore", "google", "azure", "obstore", "pydantic", "yaml", "requests", "spotlaunch_providers"}
 TELL = """
@@ -35,3 +37,10 @@ def test_asking_for_help_imports_nothing_heavy(arguments: list[str]) -> None:
 @pytest.mark.parametrize("arguments", [["status"], ["status", "--json"]], ids=" ".join)
 def test_status_imports_no_cloud_and_no_job_file_reader(arguments: list[str]) -> None:
     assert imported_by(*arguments) & (HEAVY | {"rich"}) == set()
+
+
+@pytest.mark.parametrize("arguments", [["prices", "--gpu", "H100"], ["prices", "--json"]], ids=" ".join)
+def test_prices_just_seen_are_shown_without_a_cloud(arguments: list[str]) -> None:
+    remember(Home.find().prepare(), 100, Want())
+    # Providers say which settings they know; that part of them is light, and all that is loaded of them.
+    assert imported_by(*arguments) & (HEAVY - {"spotlaunch_providers"} | {"rich", "urllib3", "ssl"}) == set()

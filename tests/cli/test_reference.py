@@ -14,14 +14,16 @@ from typing import Any, get_args
 import pytest
 
 from spotlaunch.__main__ import run
-from spotlaunch.cli import overview
+from spotlaunch.cli import overview, pricetable
 from spotlaunch.cli.check import _provider_row as provider_row
 from spotlaunch.cli.checkpoints import _json as checkpoint_json
 from spotlaunch.cli.events import event_json
 from spotlaunch.cli.plan import plan_json
+from spotlaunch.core.answers import Answer
 from spotlaunch.core.book import Asked, JobState, MachineState, Outcome
 from spotlaunch.core.facts import Finding
 from spotlaunch.core.ledger import Bill
+from spotlaunch.core.pricelist import Terms, Wish, price_list
 from spotlaunch.core.rank import Ranking
 from spotlaunch.core.wire import PHASES
 from spotlaunch.market.accounts import Account
@@ -40,11 +42,14 @@ OFFER = an_offer(pool=a_pool())
 RANKING = Ranking(candidates=(OFFER,), turned_down=(), effective_usd_hour=(Decimal("1.08"),))
 PREVIEW = Preview(asked=Asked(offers=(OFFER,)), ranking=RANKING, first=OFFER, spot_first=False)
 PLAN = plan_json(a_job().spec, PREVIEW, {})
+ROW = price_list([an_offer(gpu="H100", gpu_count=1)], Wish(), Terms())[0]
 SECTIONS: list[tuple[str, Callable[[], dict[str, Any]]]] = [
     ("A job", lambda: overview.job_json(LINE, 0.0)),
     ("An attempt", lambda: overview.attempt_json(an_attempt())),
     ("A machine", lambda: overview.machine_json(a_machine(), 0.0)),
     ("Who is resting", lambda: overview.refusal_json(a_refusal())),
+    ("An offer", lambda: pricetable.offer_json(ROW, 0.0)),
+    ("What a provider said", lambda: pricetable.provider_json(Answer(provider="one", asked_at=0.0), 0.0)),
     ("`events --json`", lambda: event_json(1, an_event())),
     ("`checkpoints --json`", lambda: checkpoint_json(LISTING)),
     ("`check --json`", lambda: provider_row(Account(provider="aws"))),
