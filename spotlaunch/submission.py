@@ -18,8 +18,10 @@ from urllib.request import url2pathname
 from spotlaunch.core import policy
 from spotlaunch.core.book import Asked, Event, Job
 from spotlaunch.core.choosing import BOTH, is_file_store, want_of
+from spotlaunch.core.condition import Condition
 from spotlaunch.core.effective import work_of
 from spotlaunch.core.facts import Offer
+from spotlaunch.core.hold import cheapest_now, satisfying
 from spotlaunch.core.names import JOB_NAME_MOST
 from spotlaunch.core.orders import launch_key
 from spotlaunch.core.rank import Ranking, Terms, rank
@@ -46,13 +48,15 @@ SAME_NAME_MOST = 10_000
 class Preview:
     """What a job would get if it began now. ``ranking`` allows both markets; ``first`` is what is tried first.
 
-    ``spot_first`` is whether on-demand candidates wait for patience to run out.
+    ``spot_first`` is whether on-demand candidates wait for patience to run out. ``held``: the job would be held,
+    until what, and how far the market is from it; empty where it would not.
     """
 
     asked: Asked
     ranking: Ranking
     first: Offer | None
     spot_first: bool
+    held: str = ""
 
 
 def store_url(home: Home, spec: Spec) -> str:
@@ -61,9 +65,16 @@ def store_url(home: Home, spec: Spec) -> str:
 
 
 def preview(
-    home: Home, store: Store, spec: Spec, providers: Mapping[str, Provider], clock: Clock, owner: str
+    home: Home,
+    store: Store,
+    spec: Spec,
+    providers: Mapping[str, Provider],
+    clock: Clock,
+    owner: str,
+    *,
+    when: Condition | None = None,
 ) -> Preview:
-    """Ask the market and rank for ``spec``, as the watchdog would for its first attempt."""
+    """Ask the market and rank for ``spec``, as the watchdog would for its first attempt, held until ``when``."""
     job = Job(name=spec.name, spec=spec, submitted_at=clock.now(), store_url=store_url(home, spec))
     with ThreadPoolExecutor(max(1, len(providers))) as workers:
         asked = Room(providers, now=clock.now, workers=workers).ask(want_of(job), deadline_s=ASK_DEADLINE_S)
@@ -81,10 +92,15 @@ def preview(
         rates=Rates(store.pool_history(now=now)),
         work=work_of(spec),
     )
-    ranking = rank(asked.offers, terms, launch_key=launch_key(owner, spec.name, 1))
+    everything = rank(asked.offers, terms, launch_key=launch_key(owner, spec.name, 1))
+    ranking = everything if when is None else satisfying(when, everything)
+    held = ""
+    if when is not None and not ranking.candidates:
+        held = f"until {when}; {cheapest_now(when, everything) or 'no offer that fits can be had now'}"
     markets = policy.markets_now(job, now=now, spot_possible=ranking.possible("spot"))
     first = next((o for o in ranking.candidates if o.pool.market in markets.allowed), None)
-    return Preview(asked=asked, ranking=ranking, first=first, spot_first=markets.changes_at is not None)
+    spot_first = markets.changes_at is not None
+    return Preview(asked=asked, ranking=ranking, first=first, spot_first=spot_first, held=held)
 
 
 def refuse_impossible(found: Preview) -> None:
@@ -124,9 +140,11 @@ def submit(
     clock: Clock,
     owner: str,
     exact_name: bool,
+    when: Condition | None = None,
 ) -> Job:
     """Upload the working directory, keep the secrets, and write the job down, in this order.
 
+    ``when``: what its first machine must satisfy; the job is held until something does.
     ``exact_name``: the user insists on the name; else a free one is made from it (``digits-2``). Whatever
     fails, nothing is left behind: the job exists when it is in the book, which comes last.
     """
@@ -142,6 +160,7 @@ def submit(
         store_url=url,
         store_endpoint=ref.endpoint,
         store_region=ref.region,
+        start_when="" if when is None else str(when),
     )
     try:
         job = replace(job, bundle=_upload_bundle(home, blobs, job))

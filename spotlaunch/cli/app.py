@@ -64,12 +64,15 @@ def submit(
         Optional[list[str]], typer.Option("--env", metavar="K=V", help="Set a variable for the job. Repeatable.")
     ] = None,
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="Another name than the file's.")] = "",
+    when: Annotated[
+        str, typer.Option("--when", metavar="CONDITION", help="Hold it until, say, 'price_usd_hour < 2.00'.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Check a job file, show the plan, and submit the job."""
     from spotlaunch.cli.submit import run
 
-    _exit(run(file, follow=follow, dry_run=dry_run, yes=yes, env=env or [], name=name, as_json=as_json))
+    _exit(run(file, follow=follow, dry_run=dry_run, yes=yes, env=env or [], name=name, when=when, as_json=as_json))
 
 
 @app.command()

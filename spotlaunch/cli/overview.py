@@ -103,6 +103,7 @@ def job_json(line: JobLine, now: float) -> dict[str, Any]:
         "total_steps": job.total_steps,
         "submitted_at": job.submitted_at,
         "over_at": job.over_at,
+        "when": job.start_when or None,
         "waiting_since": job.waiting_since,
         "next_try_at": job.next_try_at or None,
         "age_s": now - job.submitted_at,

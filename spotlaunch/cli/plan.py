@@ -44,6 +44,8 @@ def show_plan(spec: Spec, found: Preview, missing: Mapping[str, str]) -> None:
             say(f"  {t.offer.pool}: {t.reason}")
     for name, why in {**found.asked.failures, **missing}.items():
         say(f"no offers from {name}: {why}")
+    if found.held:
+        say(f"the job is held {found.held}")
     if found.first is not None:
         say(_cost(spec, found, found.first))
 
@@ -90,6 +92,7 @@ def plan_json(spec: Spec, found: Preview, missing: Mapping[str, str]) -> dict[st
         "name": spec.name,
         "first": None if found.first is None else str(found.first.pool),
         "most_usd": most,
+        "held": found.held or None,
         "offers": [{**_offer_json(o), "effective_usd_hour": usd.quantize(_TOLD)} for o, usd in _with_effective(found)],
         "turned_down": [
             {**_offer_json(t.offer), "filter": t.filter, "reason": t.reason} for t in found.ranking.turned_down

@@ -12,8 +12,10 @@ from spotlaunch.cli import follow as follower
 from spotlaunch.cli import render
 from spotlaunch.cli.book import open_book
 from spotlaunch.cli.plan import plan_json, show_plan
+from spotlaunch.core.condition import Condition, parse_when
 from spotlaunch.core.jobfile import Overrides
 from spotlaunch.core.spec import Spec
+from spotlaunch.core.units import Unreadable
 from spotlaunch.errors import SpotlaunchError, UsageError
 from spotlaunch.home import Home
 from spotlaunch.registry import provider_names
@@ -25,19 +27,24 @@ from spotlaunch.watchdog.clouds import connect_all, launchable
 from spotlaunch.watchdog.serve import SystemClock
 
 
-def run(file: Path, *, follow: bool, dry_run: bool, yes: bool, env: list[str], name: str, as_json: bool) -> int:
+def run(
+    file: Path, *, follow: bool, dry_run: bool, yes: bool, env: list[str], name: str, when: str, as_json: bool
+) -> int:
     """Submit the job of ``file``. Returns the exit code: 0, or with ``follow`` the job's own.
+
+    ``when``: the condition that it is held for, or empty.
 
     Raises `BadFile` and `UsageError` before anything is written; `SpotlaunchError` when no offer can ever
     fit, or a store cannot be used.
     """
     overrides: Overrides = {"env": _pairs(env)}
+    condition = _condition(when)
     if name:
         overrides["name"] = name
     spec = load_job(file, names=provider_names(), env=os.environ, overrides=overrides)
     home = Home.find()
     with open_book(home) as store:
-        found, missing = _look(home, store, spec)
+        found, missing = _look(home, store, spec, condition)
         if not as_json:
             show_plan(spec, found, missing)
         refuse_impossible(found)
@@ -50,7 +57,16 @@ def run(file: Path, *, follow: bool, dry_run: bool, yes: bool, env: list[str], n
             return 1
         values = {n: os.environ[n] for n in spec.secrets}
         clock = SystemClock()
-        job = submit(home, store, spec, secret_values=values, clock=clock, owner=store.owner, exact_name=bool(name))
+        job = submit(
+            home,
+            store,
+            spec,
+            secret_values=values,
+            clock=clock,
+            owner=store.owner,
+            exact_name=bool(name),
+            when=condition,
+        )
         _awaken(home, store, job.name)
         if as_json:
             render.as_json({"job": job.name, "plan": plan_json(spec, found, missing)}, line=follow)
@@ -68,13 +84,21 @@ def _awaken(home: Home, store: SqliteStore, name: str) -> None:
         raise SpotlaunchError(f"{name} is submitted, but waits: {e.message}", hint=e.hint) from e
 
 
-def _look(home: Home, store: SqliteStore, spec: Spec) -> tuple[Preview, Mapping[str, str]]:
+def _condition(when: str) -> Condition | None:
+    """What is written after ``--when``. Raises `UsageError`."""
+    try:
+        return parse_when(when) if when else None
+    except Unreadable as e:
+        raise UsageError(f"--when: {e.message}", hint=e.hint) from e
+
+
+def _look(home: Home, store: SqliteStore, spec: Spec, when: Condition | None) -> tuple[Preview, Mapping[str, str]]:
     """Ask the providers that the job may use; say which of those it names are not usable."""
     names = spec.where.providers or tuple(provider_names())
     connected, errors = connect_all(home, owner=store.owner, names=names)
     providers, missing = launchable(connected)
     missing |= {n: e.message + (f" (hint: {e.hint})" if e.hint else "") for n, e in errors.items()}
-    return preview(home, store, spec, providers, SystemClock(), store.owner), missing
+    return preview(home, store, spec, providers, SystemClock(), store.owner, when=when), missing
 
 
 def _pairs(texts: list[str]) -> dict[str, str]:

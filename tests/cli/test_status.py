@@ -157,6 +157,7 @@ def test_everything_is_in_the_json_too(cli: Cli, store: SqliteStore) -> None:
         "total_steps": 60,
         "submitted_at": NOW - 600,
         "over_at": None,
+        "when": None,
         "waiting_since": None,
         "next_try_at": None,
         "age_s": 600.0,
