@@ -1,0 +1,48 @@
+"""AWS: EC2 machines with GPUs, spot by zone and on-demand by region.
+
+This module stays light: connecting loads the adapter, and boto3 comes with the first question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spotlaunch.core.settings import Setting
+
+if TYPE_CHECKING:
+    from spotlaunch.core.facts import Finding
+    from spotlaunch.core.settings import Settings
+    from spotlaunch_providers.aws.adapter import AwsProvider
+
+SETTINGS = {
+    "regions": Setting(help="regions to ask about, like us-east-1; without it, all that are enabled"),
+    "profile": Setting(help="the profile in ~/.aws to take credentials from; without it, as the aws command does"),
+    "endpoint": Setting(help="the address of all AWS APIs, for a server that stands in", env=("AWS_ENDPOINT_URL",)),
+    "advisor_endpoint": Setting(help="where the public feeds are read: /spot-advisor-data.json and /spot.json"),
+    "auth": Setting(help="`none`: no credentials, for a server on this computer"),
+}
+
+
+def connect(*, owner: str, folder: Path, settings: Settings) -> AwsProvider:
+    """AWS as ``owner`` sees it; ``folder`` keeps the Spot Advisor's table for a day. Calls no network.
+
+    Raises `UsageError` for a setting that cannot be used. Credentials are looked for with the first question:
+    without any, the public feeds answer.
+    """
+    from spotlaunch_providers.aws.access import Access
+    from spotlaunch_providers.aws.adapter import AwsProvider
+
+    return AwsProvider(owner=owner, folder=folder, access=Access(settings))
+
+
+def examine(*, settings: Settings) -> Sequence[Finding]:
+    """What there is to know about the account: credentials, permitted calls, GPU quotas. Asks the cloud.
+
+    Raises `UsageError` for a setting that cannot be used.
+    """
+    from spotlaunch_providers.aws.access import Access
+    from spotlaunch_providers.aws.checks import findings
+
+    return findings(Access(settings))

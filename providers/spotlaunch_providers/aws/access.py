@@ -1,0 +1,194 @@
+"""Who we are at AWS: credentials by boto3's own chain, clients made when first needed, answers in pages."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spotlaunch import __version__
+from spotlaunch.core.settings import Settings, is_loopback
+from spotlaunch.errors import Transient, UsageError
+from spotlaunch_providers.aws import errors
+from spotlaunch_providers.shared.deadline import Deadline
+from spotlaunch_providers.shared.http import CONNECT_S, MOST_PAGES
+from spotlaunch_providers.shared.redact import Redactor
+
+if TYPE_CHECKING:
+    import boto3
+
+# Serves all regions' prices, and every account has it enabled.
+HOME = "us-east-1"
+READ_S = 10.0
+TRIES = 3
+
+# A region's name as AWS forms it; the API answers a wrong one only with a name that no server has.
+_REGION = re.compile(r"[a-z]{2,3}(-[a-z]+)+-[0-9]{1,2}")
+# Where Linux says who made the computer. All EC2 machines say Amazon in one of them.
+_MAKER = ("sys_vendor", "bios_vendor", "bios_version", "chassis_vendor")
+
+
+class Access:
+    """The account, as the settings name it. Making one reads settings only; credentials come with `look`.
+
+    ``tries``: how often one call is sent at most. Raises `UsageError` for a setting that cannot be used.
+    """
+
+    def __init__(self, settings: Settings, *, tries: int = TRIES) -> None:
+        self.endpoint = settings.url("endpoint", "") if settings.get("endpoint") else ""
+        self.anonymous = settings.anonymous("endpoint")
+        self.regions = _regions(settings)
+        self.feeds = _feeds(settings)
+        self.local = bool(self.endpoint) and is_loopback(self.endpoint)
+        self.redact = Redactor()
+        self.method = ""
+        self._profile = settings.get("profile")
+        self._tries = tries
+        self._lock = threading.Lock()
+        self._session: boto3.Session | None = None
+        self._clients: dict[tuple[str, str], Any] = {}
+
+    @property
+    def home(self) -> str:
+        """The region for what is the same everywhere: the profile's, else the first that was set. After `look`."""
+        configured = self._session.region_name if self._session is not None else None
+        return configured or (self.regions[0] if self.regions else HOME)
+
+    def look(self) -> bool:
+        """Find credentials; whether there are any. Asks a metadata service only on a machine of Amazon's.
+
+        Raises `NotAuthorized` when there are some that cannot be used.
+        """
+        import boto3
+        import botocore.session
+        from botocore.exceptions import BotoCoreError
+
+        with self._lock:
+            if self._session is not None:
+                return bool(self.method)
+            if self.anonymous:
+                # Signed with nobody's key: only the signature tells a stand-in which region is meant.
+                self._session = boto3.Session(aws_access_key_id="anonymous", aws_secret_access_key="anonymous")
+                self.method = "none"
+                return True
+            try:
+                core = botocore.session.Session(profile=self._profile or None)
+                if self.local or not _may_be_amazons():
+                    core.get_component("credential_provider").remove("iam-role")
+                found = core.get_credentials()
+                self._session = boto3.Session(botocore_session=core)
+            except BotoCoreError as e:
+                raise errors.of_exception(e, call="credentials", redact=self.redact) from e
+            if found is None:
+                return False
+            self.method = str(found.method)
+            self.redact = Redactor(_known(found))
+            return True
+
+    def ask(self, service: str, operation: str, *, region: str, deadline: Deadline, **what: Any) -> dict[str, Any]:
+        """The answer to one call, as boto3 gives it. ``operation`` in boto3's spelling: ``describe_regions``.
+
+        Raises what the table of `errors` makes of a refusal, and `Transient` after the deadline.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+        from botocore.parsers import ResponseParserError
+
+        deadline.check("asking")
+        try:
+            answer: dict[str, Any] = getattr(self._client(service, region), operation)(**what)
+        except ParamValidationError:
+            raise  # a mistake of ours, which no other try mends
+        except (ClientError, BotoCoreError, ResponseParserError) as e:
+            call = f"{service}:{''.join(w.capitalize() for w in operation.split('_'))}"
+            raise errors.of_exception(e, call=call, redact=self.redact) from e
+        return answer
+
+    def pages(
+        self, service: str, operation: str, key: str, *, region: str, deadline: Deadline, **what: Any
+    ) -> Iterator[Mapping[str, Any]]:
+        """The items under ``key`` of all pages. As `ask`, and raises `Transient` when the pages do not end.
+
+        Not boto3's paginator: it follows pages for ever, and takes an answer without ``key`` for an empty one.
+        """
+        token, seen = "", set[str]()
+        while True:
+            more = {"NextToken": token} if token else {}
+            page = self.ask(service, operation, region=region, deadline=deadline, **what, **more)
+            if key not in page:
+                raise Transient("answered with something else than was asked", hint="try again")
+            yield from page[key]
+            token = page.get("NextToken") or ""  # the last page has an empty text, or nothing
+            if not token:
+                return
+            if token in seen or len(seen) >= MOST_PAGES:
+                raise Transient("its pages do not end", hint="try again; if it stays so, report it")
+            seen.add(token)
+
+    def takes(self, service: str, operation: str, parameter: str, *, region: str) -> bool:
+        """Whether the installed boto3 knows a parameter: newer ones are not in older releases."""
+        model = self._client(service, region).meta.service_model.operation_model(operation)
+        return parameter in model.input_shape.members
+
+    def _client(self, service: str, region: str) -> Any:
+        """A client, made once. Making one takes 20 ms, and is not safe in several threads at a time; using one is."""
+        self.look()
+        with self._lock:
+            client = self._clients.get((service, region))
+            if client is None:
+                assert self._session is not None
+                make: Any = self._session.client
+                client = make(service, region_name=region, endpoint_url=self.endpoint or None, config=self._config())
+                self._clients[service, region] = client
+            return client
+
+    def _config(self) -> Any:
+        from botocore.config import Config
+
+        return Config(
+            connect_timeout=CONNECT_S,
+            read_timeout=READ_S,
+            retries={"mode": "standard", "total_max_attempts": self._tries},
+            max_pool_connections=16,
+            user_agent_extra=f"spotlaunch/{__version__}",
+            proxies={} if self.local else None,  # a proxy cannot reach this computer
+        )
+
+
+def _regions(settings: Settings) -> tuple[str, ...]:
+    regions = tuple(dict.fromkeys(settings.words("regions")))
+    for region in regions:
+        if not _REGION.fullmatch(region):
+            raise UsageError(
+                f"aws: {region[:40]!r} is not a region ({settings.origin.get('regions', '')})",
+                hint="write regions like us-east-1, with commas between",
+            )
+    return regions
+
+
+def _feeds(settings: Settings) -> str:
+    """The base of the public feeds where one is set, without a feed's own name at its end."""
+    if not settings.get("advisor_endpoint"):
+        return ""
+    return re.sub(r"/[\w-]+\.json$", "", settings.url("advisor_endpoint", ""))
+
+
+def _known(credentials: Any) -> Sequence[str]:
+    """The words that must not be told. Only of credentials that are at hand: asking others would renew them."""
+    from botocore.credentials import Credentials
+
+    if type(credentials) is not Credentials:
+        return ()
+    return [w for w in (credentials.access_key, credentials.secret_key, credentials.token) if w]
+
+
+def _may_be_amazons(folder: Path = Path("/sys/class/dmi/id")) -> bool:
+    """Whether this computer may be an EC2 machine. Elsewhere the metadata service is a wait of seconds for nobody."""
+    words = []
+    for name in _MAKER:
+        try:
+            words.append((folder / name).read_text().lower())
+        except (OSError, UnicodeDecodeError):
+            continue
+    return not words or any("amazon" in word for word in words)
