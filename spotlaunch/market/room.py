@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
 
@@ -32,13 +32,22 @@ class _Answer:
 class Room:
     """Offers by want, from all of ``providers``, each asked at most once in a while.
 
-    ``now`` gives seconds since the epoch; ``workers`` runs the asking side by side.
+    ``now`` gives seconds since the epoch; ``workers`` runs the asking side by side. ``note`` is given the offers
+    of each answer whose prices are real, by the worker that asked.
     """
 
-    def __init__(self, providers: Mapping[str, Provider], *, now: Callable[[], float], workers: Executor) -> None:
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        *,
+        now: Callable[[], float],
+        workers: Executor,
+        note: Callable[[Sequence[Offer]], None] = lambda offers: None,
+    ) -> None:
         self._providers = providers
         self._now = now
         self._workers = workers
+        self._note = note
         self._answers: dict[tuple[str, Want], _Answer] = {}
         self._asking: dict[tuple[str, Want], Future[_Answer]] = {}
 
@@ -85,8 +94,11 @@ class Room:
     def _ask_one(self, provider: Provider, want: Want) -> _Answer:
         asked_at = self._now()
         try:
-            return _Answer(asked_at, tuple(provider.offers(want)), "")
+            offers = tuple(provider.offers(want))
         except OutcomeUnknown as e:
             return _Answer(asked_at, (), f"did not answer: {e.message}")
         except ProviderError as e:
             return _Answer(asked_at, (), e.message + (f" (hint: {e.hint})" if e.hint else ""))
+        if not provider.traits.rehearsal:
+            self._note(offers)
+        return _Answer(asked_at, offers, "")

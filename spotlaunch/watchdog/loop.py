@@ -24,6 +24,7 @@ from spotlaunch.core.book import (
 )
 from spotlaunch.core.choosing import is_file_store
 from spotlaunch.core.decide import decide, hungry
+from spotlaunch.core.facts import Offer
 from spotlaunch.core.rates import NO_HISTORY
 from spotlaunch.errors import StaleWrite, StoreUnavailable
 from spotlaunch.market.room import DEADLINE_S, Room
@@ -56,7 +57,8 @@ class Outside:
     them; ``told`` is called with each event that was written; ``complain`` takes a line for the log; ``ring``
     wakes the clock. ``lookers`` run listings, mail and prices side by side, ``callers`` make launches and
     ends: apart, so that slow launches do not make us blind. ``reconnect`` is called at the beginning of each
-    look and may add to ``providers`` those that could not be used before.
+    look and may add to ``providers`` those that could not be used before. ``note_prices`` is given all offers
+    seen, by the looker that asked.
     """
 
     providers: Mapping[str, Provider]
@@ -69,6 +71,7 @@ class Outside:
     lookers: Executor
     callers: Executor
     reconnect: Callable[[], None] = lambda: None
+    note_prices: Callable[[Sequence[Offer]], None] = lambda offers: None
 
 
 class Watchdog:
@@ -82,7 +85,7 @@ class Watchdog:
         self._owner = owner
         self._listings = Listings(outside.providers, now=clock.now, workers=outside.lookers)
         self._post = Post(outside.mailbox, now=clock.now, workers=outside.lookers)
-        self._room = Room(outside.providers, now=clock.now, workers=outside.lookers)
+        self._room = Room(outside.providers, now=clock.now, workers=outside.lookers, note=outside.note_prices)
         self._actor = Actor(
             outside.providers,
             mailbox=outside.mailbox,

@@ -20,6 +20,7 @@ from spotlaunch.storage.store import open_store
 from spotlaunch.watchdog.clouds import Clouds
 from spotlaunch.watchdog.holder import is_dead, own_lease
 from spotlaunch.watchdog.loop import LEASE_S, Outside, Watchdog
+from spotlaunch.watchdog.pricenotes import PriceNotes
 from spotlaunch.watchdog.wake import Bell
 
 # Threads each for looking and for calling. They wait for the network, not for a core.
@@ -71,6 +72,7 @@ def serve(home: Home, *, told: Callable[[Event], None], once: bool = False, idle
     """
     store = open_store(home)
     bell = Bell(home.wake)
+    notes = PriceNotes(home, complain=_complain)
     try:
         with (
             ThreadPoolExecutor(WORKERS, thread_name_prefix="look") as lookers,
@@ -90,6 +92,7 @@ def serve(home: Home, *, told: Callable[[Event], None], once: bool = False, idle
                 lookers=lookers,
                 callers=callers,
                 reconnect=clouds.reconnect,
+                note_prices=notes,
             )
             watchdog = Watchdog(store, SystemClock(bell), lease, outside, owner=store.owner)
             for sig in (signal.SIGTERM, signal.SIGINT):
@@ -102,6 +105,7 @@ def serve(home: Home, *, told: Callable[[Event], None], once: bool = False, idle
             return watchdog.stopped
     finally:
         bell.close()
+        notes.close()
         store.close()
 
 

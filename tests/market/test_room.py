@@ -149,3 +149,14 @@ def test_another_wish_is_another_question(clock: Hands, workers: Executor) -> No
     room.ask(WANT)
     room.ask(Want(cpus=8))
     assert shop.asked == 2
+
+
+def test_the_prices_of_each_answer_are_noted_but_not_those_of_a_rehearsal(workers: Executor, clock: Hands) -> None:
+    noted: list[Offer] = []
+    stage = good("stage")
+    stage.traits = replace(CLOUD, rehearsal=True)
+    shops = {"a": good("a"), "stage": stage, "bad": failing("bad", NotAuthorized("no"))}
+    room = Room(shops, now=clock, workers=workers, note=noted.extend)
+    room.ask(WANT)
+    room.ask(WANT)  # from the cache: nothing new was seen
+    assert noted == [offer_of("a")]
