@@ -17,6 +17,7 @@ from spotlaunch.ports import Provider
 # something to set or to find out `SETTINGS: Mapping[str, Setting]` and
 # `examine(*, settings: Settings) -> Sequence[Finding]`. The module itself is light; connecting loads the rest.
 BUILT_IN = {
+    "aws": "spotlaunch_providers.aws",
     "gcp": "spotlaunch_providers.gcp",
     "azure": "spotlaunch_providers.azure",
     "runpod": "spotlaunch_providers.runpod",
