@@ -29,14 +29,18 @@ class Redactor:
     """Masks ``values`` (keys, tokens, account names) and whatever looks like one."""
 
     def __init__(self, values: Iterable[str] = ()) -> None:
-        # Longest first, so that no part of a longer one is left standing. Very short ones would mask words.
-        self._values = sorted({v for v in values if len(v) >= 4}, key=len, reverse=True)
+        # Very short ones would mask words.
+        self._values = tuple(re.compile(re.escape(v)) for v in sorted({v for v in values if len(v) >= 4}))
 
     def __call__(self, text: object) -> str:
         """One line of ``text``, masked and not too long."""
         said = " ".join(str(text).split())
-        for value in self._values:
-            said = said.replace(value, MASK)
-        for shape in _SHAPES:
-            said = shape.sub(MASK, said)
+        # Found in the words as they came: a mask in the middle of an address would hide the rest of it.
+        found = sorted(m.span() for mask in (*self._values, *_SHAPES) for m in mask.finditer(said))
+        parts, done = [], 0
+        for start, end in found:
+            if start >= done:
+                parts += [said[done:start], MASK]
+            done = max(done, end)
+        said = "".join(parts) + said[done:]
         return said if len(said) <= LONGEST else said[: LONGEST - 4] + " ..."

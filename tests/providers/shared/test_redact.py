@@ -37,3 +37,9 @@ def test_a_longer_value_is_masked_before_a_part_of_it() -> None:
 def test_words_are_one_line_and_not_endless() -> None:
     said = Redactor()("a\nb\t" + "c" * 1000)
     assert said.startswith("a b ccc") and len(said) <= LONGEST
+
+
+def test_a_value_inside_an_address_does_not_save_the_rest_of_it() -> None:
+    mask = Redactor(["my-project", "project-xy"])
+    assert mask("denied for robot@my-project.iam.gserviceaccount.com here") == "denied for *** here"
+    assert mask("my-project-xyz and my-project") == "***z and ***"
