@@ -132,11 +132,26 @@ def _show_table(asked: Asked, seen: Seen, rows: list[Row], moves: Moves) -> None
     sys.stdout.flush()
     if len(rows) > len(shown):
         render.say(f"and {len(rows) - len(shown)} more (--limit N shows N)")
+        for text in _firsts(rows, shown):
+            render.say(f"  {text}")
     elif not rows and seen.answered:
         render.say(_nothing(asked.wish, offered=sum(len(a.offers) for a in seen.answers)))
     tell_silent(seen.answers)
     for note in pricetable.footnotes(shown, seen.answers, seen.terms.work):
         render.say(note)
+
+
+def _firsts(rows: list[Row], shown: list[Row]) -> list[str]:
+    """The best of each provider whose offers all stand below those shown: one that is cheap in many places would
+    hide that there are others."""
+    seen = {r.offer.pool.provider for r in shown}
+    found = []
+    for number, row in enumerate(rows[len(shown) :], start=len(shown) + 1):
+        pool = row.offer.pool
+        if pool.provider not in seen:
+            seen.add(pool.provider)
+            found.append(render.one_line(f"line {number}: {pool}, {render.usd(row.effective_usd_hour)} effective $/h"))
+    return found
 
 
 def _nothing(wish: Wish, *, offered: int) -> str:

@@ -55,6 +55,8 @@ def _available(offer: Offer) -> str:
 def _percent(rate: float) -> str:
     """Two digits that say something: ``0.05``, ``4.1``, ``15``."""
     percent = 100 * rate
+    if 0 < percent < 0.01:
+        return "<0.01"
     return f"{percent:.2f}" if percent < 1 else f"{percent:.1f}" if percent < 10 else f"{percent:.0f}"
 
 
@@ -77,7 +79,7 @@ def footnotes(rows: Sequence[Row], answers: Iterable[Answer], work: Work) -> lis
         elif a.provider in fed:
             notes.append(f"{a.provider}: public feed, not what your account is told")
         if a.prices_only:
-            notes.append(f"{a.provider}: prices only, nothing can be launched there: {a.prices_only}")
+            notes.append(f"{a.provider}: prices only: {a.prices_only}")
     return [render.one_line(n) for n in notes]
 
 

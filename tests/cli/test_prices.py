@@ -110,7 +110,7 @@ def test_the_table_has_the_cheapest_useful_hour_first_and_what_is_dry_last(cli: 
         "effective $/h: an hour of useful work, interruptions included, with checkpoints of 10 GB that take 60 s to "
         "write, written as often as is best\n"
         "two: public feed, not what your account is told\n"
-        "two: prices only, nothing can be launched there: no credentials found\n"
+        "two: prices only: no credentials found\n"
     )
 
 
@@ -123,6 +123,23 @@ def test_a_person_sees_the_first_thirty_and_how_many_more_there_are(cli: Cli, cl
     assert len(cli("prices", "--limit", 40).out.splitlines()) == 1 + 35
     assert len(cli("prices", "--json").json["offers"]) == 35
     assert len(cli("prices", "--json", "--limit", 3).json["offers"]) == 3
+
+
+def test_a_provider_that_is_cheap_in_many_places_does_not_hide_the_others(cli: Cli, clouds: Clouds) -> None:
+    clouds.sell("one", *(at("1", instance_type=f"t{n:02}") for n in range(35)))
+    clouds.sell("two", at("4"), at("5", zone="r1b"))
+    clouds.sell("three", at("0.5"))
+    err = cli("prices", "--spot").err
+    assert err.startswith("and 8 more (--limit N shows N)\n  line 37: two:r1a/h100x8/spot, 4.")
+    assert "three" not in err
+
+
+@pytest.mark.parametrize(
+    ("rate", "shown"), [(0.0, "0.00"), (0.00001, "<0.01"), (0.0005, "0.05"), (0.041, "4.1"), (0.18, "18"), (4.0, "400")]
+)
+def test_interruptions_are_told_in_percent_an_hour(rate: float, shown: str, clouds: Clouds, cli: Cli) -> None:
+    clouds.sell("one", at("1", interruptions_per_hour=rate))
+    assert cli("prices").out.splitlines()[1].split()[11] == shown
 
 
 def test_a_clouds_words_cannot_steer_the_terminal(cli: Cli, clouds: Clouds) -> None:

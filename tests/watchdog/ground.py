@@ -77,6 +77,7 @@ class Ground:
         self.complaints: list[str] = []
         self.told: list[Event] = []
         self.forgotten: list[str] = []
+        self.noted: list[Offer] = []
         self.store.take_lease(a_lease(), now=NOW)
         outside = Outside(
             providers=self.clouds,
@@ -88,6 +89,7 @@ class Ground:
             ring=self.clock.ring,
             lookers=AtOnce(),
             callers=AtOnce(),
+            note_prices=self.noted.extend,
         )
         self.watchdog = Watchdog(self.store, self.clock, a_lease(), outside, owner=self.owner)
 

@@ -33,6 +33,12 @@ def test_a_look_at_a_new_job_launches_its_machine(ground: Ground) -> None:
     assert [e.kind for e in ground.told] == ["launch", "launched"]
 
 
+def test_prices_that_a_look_sees_are_noted(ground: Ground) -> None:
+    ground.submit(a_new_job())
+    ground.look()
+    assert [o.pool.provider for o in ground.noted] == [ground.cloud.name]
+
+
 def test_a_finished_job_ends_its_machine_and_forgets_its_secrets(ground: Ground) -> None:
     ground.submit(a_new_job())
     ground.look()
