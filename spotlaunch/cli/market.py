@@ -131,12 +131,15 @@ def read_gpus(words: Sequence[str]) -> tuple[tuple[str, int], ...]:
 
 def tell_silent(answers: Sequence[Answer]) -> None:
     """On stderr, a line for each provider that gave nothing, with the reason and what to do."""
+    told: set[tuple[str, str]] = set()
     for a in answers:
-        if a.failure:
-            hint = f" (hint: {render.one_line(a.hint)})" if a.hint else ""
-            render.say(f"{a.provider}: {render.one_line(a.failure)}{hint}")
-        elif not a.offers:
-            render.say(f"{a.provider}: sells nothing like that")
+        if a.offers:
+            continue
+        why, hint = (a.failure, a.hint) if a.failure else ("sells nothing like that", "")
+        if a.failure and (why, hint) in told:
+            why, hint = "the same", ""  # a mistake in config.yaml, say, which is long, and everybody's
+        told.add((why, hint))
+        render.say(f"{a.provider}: {render.one_line(why)}" + (f" (hint: {render.one_line(hint)})" if hint else ""))
 
 
 def _of_book(home: Home) -> tuple[str, Rates]:

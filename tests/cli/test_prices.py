@@ -167,6 +167,20 @@ def test_each_provider_that_gave_nothing_has_a_line_with_the_reason(cli: Cli, cl
     assert "Traceback" not in done.err
 
 
+def test_a_reason_that_was_just_told_is_not_told_in_full_again(cli: Cli, clouds: Clouds) -> None:
+    for name, words in (("one", "down"), ("two", "down"), ("three", "dead")):
+        clouds.fail(name, Transient(words, hint="wait"))
+    clouds.sell("four")
+    clouds.sell("five")
+    assert cli("prices").err == (
+        "nobody sells what you ask for\n"
+        "one: down (hint: wait)\ntwo: the same\nthree: dead (hint: wait)\n"
+        "four: sells nothing like that\nfive: sells nothing like that\n"
+    )
+    reasons = [p["reason"] for p in cli("prices", "--json").json["providers"]]
+    assert reasons == ["down", "down", "dead", "", ""]
+
+
 def test_with_no_answer_at_all_it_fails(cli: Cli, clouds: Clouds) -> None:
     clouds.fail("one", Transient("down"))
     for form in ("--json", "--csv", "--refresh"):
