@@ -19,6 +19,7 @@ from spotlaunch.storage import columns
 from spotlaunch.storage.market import KEEP_ANSWERS_S, MarketStore, open_market
 from spotlaunch.storage.pricebook import KEEP_S, SEEN_EVERY_S
 from tests.storage.offers import an_offer
+from tests.storage.test_database import together
 
 NOW = 10_000.0
 HERE = {"one": "f1"}
@@ -323,4 +324,28 @@ def test_a_full_disk_says_so_and_loses_nothing(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="the disk is full"):
         market.note_prices(many, now=NOW)
     assert recalled(market, Want())["one"].offers == (an_offer(),)
+    market.close()
+
+
+def test_many_processes_may_make_it_and_write_to_it_at_once(tmp_path: Path) -> None:
+    code = """
+        import sys
+        from pathlib import Path
+        from spotlaunch.core.answers import Answer
+        from spotlaunch.core.facts import Want
+        from spotlaunch.storage.market import MarketStore
+        from tests.storage.offers import an_offer
+        sys.stdin.readline()
+        market, me = MarketStore(Path(sys.argv[1])), sys.argv[2]
+        for n in range(20):
+            costs = {"price_usd_hour": n, "seen_at": 1000.0 + n}
+            offers = tuple(an_offer(provider=me, zone=str(z), **costs) for z in range(20))
+            market.remember(Answer(provider=me, asked_at=1000.0 + n, offers=offers), Want(), settings="f1")
+            market.note_prices(offers, now=1000.0 + n)
+    """
+    path = tmp_path / "market.db"
+    assert together(code, 4, path) == [""] * 4
+    market = MarketStore(path)
+    assert len(market.recall(Want(), settings=dict.fromkeys("0123", "f1"), since=0, until=2000)) == 4
+    assert {len(p.changes) for p in market.history("H100", since=0, until=2000)} == {20}
     market.close()
