@@ -69,7 +69,7 @@ class Account:
         return not self.anonymous or is_loopback(self.billing_endpoint)
 
     def project_path(self, version: str = "v1") -> str:
-        """Where the project's own resources are. Loads the credentials; raises `NotAuthorized`."""
+        """Where the project's own resources are. Signs in; raises `NotAuthorized` and `Transient`."""
         self.session()
         return f"compute/{version}/projects/{quote(self._project, safe=':')}"
 
@@ -82,7 +82,7 @@ class Account:
         return self._api(self.billing_endpoint, "cloudbilling.googleapis.com")
 
     def session(self) -> requests.Session:
-        """The session that signs calls, one for both APIs. Raises `NotAuthorized`."""
+        """The session that signs calls, one for both APIs. The first call signs in: `NotAuthorized`, `Transient`."""
         with self._lock:
             if self._session is None:
                 self._session = plain_session() if self.anonymous else self._signed()
@@ -109,7 +109,9 @@ class Account:
                 "no project is set, and the credentials name none",
                 hint="set GOOGLE_CLOUD_PROJECT, or providers.gcp.project in config.yaml",
             )
-        return Signed(credentials)
+        session = Signed(credentials)
+        session.sign_in()
+        return session
 
 
 def _find(environ: Mapping[str, str]) -> Kind:

@@ -8,7 +8,7 @@ from typing import Any
 
 from spotlaunch.core.facts import Finding
 from spotlaunch.core.settings import Settings
-from spotlaunch.errors import NotAuthorized, ProviderError
+from spotlaunch.errors import ProviderError
 from spotlaunch_providers.gcp import advice
 from spotlaunch_providers.gcp.account import WHERE, Account
 from spotlaunch_providers.gcp.asking import SERVICE, understood
@@ -29,7 +29,7 @@ def findings(settings: Settings, *, ask_s: float = ASK_S) -> list[Finding]:
     try:
         account = Account(settings)
         path = account.project_path()
-    except NotAuthorized as e:
+    except ProviderError as e:
         return [Finding(kind="credentials", name="credentials", ok=False, detail=e.message, hint=e.hint)]
     named = settings.origin.get("project") or "the credentials"
     found = [

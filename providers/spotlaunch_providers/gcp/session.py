@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,11 @@ from google.auth.credentials import Credentials
 from google.auth.transport.requests import AuthorizedSession, Request
 from requests.adapters import HTTPAdapter
 
-from spotlaunch.errors import NotAuthorized
+from spotlaunch.errors import NotAuthorized, Transient
 from spotlaunch_providers.gcp.errors import LOGIN
 
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
+SIGN_IN_S = 5.0
 _METADATA_HOSTS = ("169.254.169.254", "metadata.google.internal")
 
 # google-auth warns everybody who uses a person's credentials, on stderr.
@@ -26,22 +29,33 @@ warnings.filterwarnings("ignore", module=r"google\.auth\._default")
 
 
 class Signed(AuthorizedSession):
-    """An `AuthorizedSession` whose own troubles are ours: `NotAuthorized`, or what requests raises for the network."""
+    """An `AuthorizedSession` whose own troubles are ours: `NotAuthorized`, and `Transient` for the network."""
 
     def __init__(self, credentials: Credentials) -> None:
         super().__init__(credentials)  # type: ignore[no-untyped-call]
         self.mount("https://", HTTPAdapter(pool_maxsize=32))
         self.mount("http://", HTTPAdapter(pool_maxsize=32))
 
+    def sign_in(self) -> None:
+        """Get a token now, once, before many calls side by side would each get one. Raises as `request` does."""
+        with _our_words():
+            self.credentials.refresh(partial(self._auth_request, timeout=SIGN_IN_S))
+
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
-        try:
+        with _our_words():
             response: requests.Response = super().request(*args, **kwargs)  # type: ignore[no-untyped-call]
-        except exceptions.TransportError as e:
-            raise requests.ConnectionError("the server that gives tokens cannot be reached") from e
-        except exceptions.GoogleAuthError as e:
-            # Google's words there hold e-mail addresses and parts of tokens, and say no more than this.
-            raise NotAuthorized("the credentials are not good any more", hint=f"run `{LOGIN}`") from e
         return response
+
+
+@contextmanager
+def _our_words() -> Iterator[None]:
+    """google-auth's errors as ours. Its own words hold e-mail addresses and parts of tokens, and say no more."""
+    try:
+        yield
+    except exceptions.TransportError as e:
+        raise Transient("the server that gives tokens cannot be reached", hint="is the network up?") from e
+    except exceptions.GoogleAuthError as e:
+        raise NotAuthorized("the credentials are not good any more", hint=f"run `{LOGIN}`") from e
 
 
 class _Elsewhere(Request):

@@ -225,7 +225,7 @@ class FakeGcp(FakeCloud):
         return compute_error(404, "notFound", f"The requested URL {request.path} was not found on this server.")
 
     def _signed(self, request: Request) -> bool:
-        said = request.headers.get("Authorization", "")
+        said = next((v for k, v in request.headers.items() if k.lower() == "authorization"), "")
         return said == f"Bearer {self.token}" if self.token else not said
 
     def _refuse(self, request: Request, known: set[str]) -> Response | None:
