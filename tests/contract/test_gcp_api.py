@@ -126,7 +126,7 @@ class Recorded(FakeGcp):
     """Keeps what it answered."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(filler=20)
         self.answers: list[tuple[Request, Response]] = []
 
     def answer(self, request: Request) -> tuple[Response, list[Fault]]:
@@ -196,7 +196,7 @@ def test_the_fake_takes_the_documented_parameters_and_no_others() -> None:
         assert known == method("GET", path).own_parameters
     assert set(document("compute.v1")["parameters"]) >= fake._SYSTEM - {"$.xgafv", "access_token", "callback"}
     skus = method("GET", f"/v1/services/{data.SERVICE}/skus")
-    cloud = FakeGcp()
+    cloud = FakeGcp(filler=20)
     for name in (*skus.own_parameters, "nonsense"):
         value = {"pageSize": "5", "currencyCode": "USD"}.get(name, "")
         request = Request(

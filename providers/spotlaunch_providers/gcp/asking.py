@@ -51,11 +51,15 @@ class Asking:
     cache: Cache
     deadline: Deadline
     now: Callable[[], float] = time.time
+    path: str = field(init=False)
+    api: Api = field(init=False)
     _version: dict[str, str] = field(default_factory=dict)
 
     def seen(self, want: Want) -> Seen:
         """Everything that was found out. Raises the first error when there is nothing to offer because of it."""
-        self.path = self.account.project_path()
+        # Signing in is a call as well, to a server of its own.
+        (path,) = side_by_side([self.account.project_path], deadline=self.deadline, name="gcp-sign-in")
+        self.path = _good(path)
         self.api = self.account.compute()
         machines, listed = side_by_side(
             [lambda: self._machines(want), self._prices], deadline=self.deadline, name="gcp"

@@ -50,8 +50,9 @@ def disabled(service: str) -> Response:
 class FakeGcp(FakeCloud):
     """Knows one project. With a ``token`` it wants that one; without, it lets everybody in, as for `auth: none`.
 
-    ``filler``: useless rows a region in the price list. ``unsupported``: machine types of which the advice API
-    knows nothing.
+    ``filler``: useless rows a region in the price list, which make it as long as Google's (five pages).
+    ``unsupported``: machine types of which the advice API knows nothing; ``advice_versions``: which versions of
+    that API answer questions about spot.
     """
 
     name: ClassVar[str] = "gcp"
@@ -73,7 +74,7 @@ class FakeGcp(FakeCloud):
         ),
     }
 
-    def __init__(self, *, token: str = "", filler: int = 20) -> None:
+    def __init__(self, *, token: str = "", filler: int = 700) -> None:
         super().__init__()
         self.token = token
         self.filler = filler

@@ -18,7 +18,7 @@ NOW = 1_800_000_000.0
 
 @pytest.fixture
 def cloud() -> Iterator[FakeGcp]:
-    made = FakeGcp()
+    made = FakeGcp(filler=20)
     with made.serving():
         yield made
 

@@ -31,7 +31,7 @@ class SigningGcp(FakeGcp):
     """With a server that gives tokens for signed claims, as oauth2.googleapis.com does."""
 
     def __init__(self) -> None:
-        super().__init__(token=TOKEN)
+        super().__init__(token=TOKEN, filler=20)
         self.revoked = False
 
     @route("POST", "/token")
@@ -264,3 +264,13 @@ print([m for m in ("google.auth", "requests", "google.cloud") if m in sys.module
     env: dict[str, Any] = {"PYTHONPATH": f"{root}:{root / 'providers'}", "PATH": "/usr/bin:/bin"}
     ran = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]" and ran.stderr == ""
+
+
+def test_a_token_server_that_hangs_does_not_hold_us_up(signing: SigningGcp, key_file: Path, tmp_path: Path) -> None:
+    signing.fail("hang", path="/token")
+    settings = Settings(provider="gcp", values={"endpoint": signing.url, "billing_endpoint": signing.url})
+    mine = GcpProvider(owner="o", folder=tmp_path, account=Account(settings), ask_s=0.5)
+    began = time.monotonic()
+    with pytest.raises(Transient):
+        mine.offers(gpus("B200"))
+    assert time.monotonic() - began < 1.5

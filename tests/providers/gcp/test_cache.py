@@ -63,7 +63,7 @@ def test_a_folder_that_cannot_be_written_costs_only_time(make: Make, tmp_path: P
 
 def test_another_server_has_other_prices(cloud: FakeGcp, make: Make) -> None:
     make().offers(gpus("B200"))
-    other = FakeGcp()
+    other = FakeGcp(filler=20)
     with other.serving() as url:
         make(endpoint=url, billing_endpoint=url).offers(gpus("B200"))
     assert other.called("capacityHistory") and other.called("services")
