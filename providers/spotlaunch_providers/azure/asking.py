@@ -20,6 +20,9 @@ from spotlaunch_providers.shared.deadline import Deadline
 from spotlaunch_providers.shared.http import Api
 from spotlaunch_providers.shared.side_by_side import side_by_side
 
+# All regions at once: a wave of calls takes as long as its slowest, and this many are no burden to the cloud.
+_CATALOGS = 30
+
 
 class Asking:
     """Asks for offers, again and again. ``folder`` keeps the slow answers, ``of`` tells whose they are."""
@@ -104,7 +107,9 @@ class Asking:
         missing = [r for r in regions if r not in read]
         # A little earlier than the whole question ends, so that what did come is not lost.
         soon = Deadline(deadline.left_s() * 0.9)
-        answers = side_by_side([skus.asking(api, account, r, soon) for r in missing], deadline=soon, name="azure-skus")
+        answers = side_by_side(
+            [skus.asking(api, account, r, soon) for r in missing], deadline=soon, most=_CATALOGS, name="azure-skus"
+        )
         new = {r: a for r, a in zip(missing, answers, strict=True) if not isinstance(a, ProviderError)}
         bad = {r: a for r, a in zip(missing, answers, strict=True) if isinstance(a, ProviderError)}
         self._skus.add({r: skus.as_json(catalog) for r, catalog in new.items()})

@@ -24,24 +24,14 @@ class Cache:
 
     def read(self) -> dict[str, Any]:
         """What was said and still holds, by key."""
-        now = self._now()
-        found: dict[str, Any] = {}
-        for key, entry in self._entries().items():
-            if isinstance(entry, dict) and isinstance(entry.get("at"), int | float):
-                age_s = now - entry["at"]
-                if 0 <= age_s < self._kept_s and "said" in entry:
-                    found[key] = entry["said"]
-        return found
+        return {key: entry["said"] for key, entry in self._valid().items()}
 
     def add(self, said: Mapping[str, Any]) -> None:
         """Remember more. A disk that is full or read-only costs the memory, not the answer."""
         if not said:
             return
         now = self._now()
-        entries = {key: {"at": now, "said": value} for key, value in {**self.read(), **said}.items()}
-        old = self._entries()
-        for key in entries.keys() - said.keys():
-            entries[key] = old[key]
+        entries = {**self._valid(), **{key: {"at": now, "said": value} for key, value in said.items()}}
         text = json.dumps({"of": self._of, "entries": entries})
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -55,12 +45,17 @@ class Cache:
         except OSError:
             return
 
-    def _entries(self) -> dict[str, Any]:
+    def _valid(self) -> dict[str, dict[str, Any]]:
         try:
             data = json.loads(self._path.read_bytes())
         except (OSError, ValueError):
             return {}
-        if not isinstance(data, dict) or data.get("of") != self._of or not isinstance(data.get("entries"), dict):
+        entries = data.get("entries") if isinstance(data, dict) and data.get("of") == self._of else None
+        if not isinstance(entries, dict):
             return {}
-        entries: dict[str, Any] = data["entries"]
-        return entries
+        return {key: entry for key, entry in entries.items() if self._holds(entry)}
+
+    def _holds(self, entry: Any) -> bool:
+        if not isinstance(entry, dict) or "said" not in entry or not isinstance(entry.get("at"), int | float):
+            return False
+        return 0 <= self._now() - float(entry["at"]) < self._kept_s

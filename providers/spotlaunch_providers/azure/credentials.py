@@ -39,7 +39,7 @@ _RENEWED_S = 300.0
 _LONGEST_TOOL_S = 8
 
 
-def kinds(environ: Mapping[str, str] = os.environ, *, tag_file: Path = _TAG_FILE) -> tuple[str, ...]:
+def kinds(environ: Mapping[str, str] = os.environ, *, tag_file: Path | None = None) -> tuple[str, ...]:
     """The kinds of credentials that this computer seems to have. Reads files, calls nobody, starts nothing."""
     home = Path(environ.get("HOME") or environ.get("USERPROFILE") or "/nonexistent")
     azure = Path(environ.get("AZURE_CONFIG_DIR") or home / ".azure")
@@ -49,10 +49,10 @@ def kinds(environ: Mapping[str, str] = os.environ, *, tag_file: Path = _TAG_FILE
         "environment": bool(environ.get("AZURE_CLIENT_ID") and environ.get("AZURE_TENANT_ID") and principal),
         "workload_identity": bool(environ.get("AZURE_FEDERATED_TOKEN_FILE")),
         "managed_identity": bool(environ.get("IDENTITY_ENDPOINT") or environ.get("MSI_ENDPOINT"))
-        or _read(tag_file) == _AZURE_TAG,
+        or _read(tag_file or _TAG_FILE) == _AZURE_TAG,
         "cli": (azure / "azureProfile.json").is_file() and bool(shutil.which("az", path=tools)),
         "developer_cli": (home / ".azd").is_dir() and bool(shutil.which("azd", path=tools)),
-        "powershell": (azure / "AzureRmContext.json").is_file() and bool(shutil.which("pwsh", path=tools)),
+        "powershell": (home / ".Azure" / "AzureRmContext.json").is_file() and bool(shutil.which("pwsh", path=tools)),
     }
     return tuple(kind for kind in KINDS if there[kind])
 

@@ -80,6 +80,9 @@ def of_region(rows: Iterable[Any], region: str) -> dict[str, Sku]:
 def _sku(row: Mapping[str, Any], region: str) -> Sku:
     said = {str(c.get("name")): str(c.get("value")) for c in row.get("capabilities") or () if isinstance(c, Mapping)}
     places = [p for p in row.get("locationInfo") or () if str(p.get("location")).lower() == region]
+    closed = {
+        z for each in row.get("restrictions") or () for z in (each.get("restrictionInfo") or {}).get("zones") or ()
+    }
     spot = said.get("LowPriorityCapable")
     return Sku(
         refused=_refused(row.get("restrictions") or (), region),
@@ -87,7 +90,7 @@ def _sku(row: Mapping[str, Any], region: str) -> Sku:
         vcpus=_number(said.get("vCPUs")),
         memory_gb=_number(said.get("MemoryGB")),
         quota=str(row.get("family") or ""),
-        zones=tuple(sorted(str(z) for p in places for z in p.get("zones") or ())),
+        zones=tuple(sorted(str(z) for p in places for z in p.get("zones") or () if z not in closed)),
         generations=said.get("HyperVGenerations", ""),
     )
 

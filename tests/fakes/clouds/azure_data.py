@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 REGIONS = [
@@ -171,8 +172,8 @@ CLOSED = {
     ("eastus", "Standard_NC40ads_H100_v5"): "NotAvailableForSubscription",
     ("westus", "Standard_NC80adis_H100_v5"): "QuotaId",
 }
-ZONE_CLOSED = {("westus2", "Standard_NC40ads_H100_v5")}
-NOT_AS_SPOT = {("westeurope", "Standard_NC40ads_H100_v5")}
+ZONE_CLOSED = {("westus3", "Standard_NC40ads_H100_v5")}
+NOT_AS_SPOT = {("francecentral", "Standard_NC40ads_H100_v5")}
 ODD_CASE = {"westus3": "WestUS3", "northeurope": "NorthEurope"}
 
 
@@ -194,6 +195,11 @@ def usd(sold: Sold, region: str, *, spot: bool) -> float:
 
 def rows() -> list[dict[str, Any]]:
     """The price feed: every row that is true, and many that are not for us."""
+    return list(_rows())
+
+
+@cache
+def _rows() -> tuple[dict[str, Any], ...]:
     found: list[dict[str, Any]] = []
     for sold in SIZES:
         for region in regions_of(sold):
@@ -201,12 +207,12 @@ def rows() -> list[dict[str, Any]]:
             found += _traps(sold, region)
     for region in FOREIGN:
         found += _honest(SIZES[0], region, cheap=0.1)
-    return found
+    return tuple(found)
 
 
 def _honest(sold: Sold, region: str, cheap: float = 1.0) -> Iterator[dict[str, Any]]:
     yield _row(sold, region, usd(sold, region, spot=False) * cheap)
-    yield _row(sold, region, usd(sold, region, spot=True) * cheap, kind=" Spot", start="2026-11-01T00:00:00Z")
+    yield _row(sold, region, usd(sold, region, spot=True) * cheap, kind=" Spot", start="2024-11-01T00:00:00Z")
 
 
 def _traps(sold: Sold, region: str) -> Iterator[dict[str, Any]]:
@@ -214,7 +220,7 @@ def _traps(sold: Sold, region: str) -> Iterator[dict[str, Any]]:
     low = usd(sold, region, spot=True) / 10
     yield _row(sold, region, low, kind=" Low Priority")
     # Windows, cheaper than it would be, so that whoever takes it for Linux shows a wrong price.
-    newer = "2026-11-10T00:00:00Z"
+    newer = "2024-11-10T00:00:00Z"
     yield _row(sold, region, low, product=sold.windows, start=newer)
     yield _row(sold, region, low, product=sold.windows, kind=" Spot", start=newer)
     yield _row(sold, region, low, product=sold.windows, type_="DevTestConsumption", start=newer)
@@ -227,12 +233,12 @@ def _traps(sold: Sold, region: str) -> Iterator[dict[str, Any]]:
         yield _row(sold, region, 0.0, kind=" Spot", start=newer)
     if n == 1:
         yield _row(sold, region, low, kind=" Spot", start="2099-01-01T00:00:00Z")
-        yield _row(sold, region, low, kind=" Spot", start="2026-10-01T00:00:00Z", end="2026-10-31T23:59:59Z")
+        yield _row(sold, region, low, kind=" Spot", start="2024-10-01T00:00:00Z", end="2024-10-31T23:59:59Z")
     if n == 2 and ("A10" in sold.size or "T4" in sold.size):
-        yield _row(sold, region, 0.002, kind=" Spot", start="2026-11-20T00:00:00Z", end="2026-11-19T23:59:59Z")
+        yield _row(sold, region, 0.002, kind=" Spot", start="2024-11-20T00:00:00Z", end="2024-11-19T23:59:59Z")
     if n == 3:
         yield _row(sold, region, low, product=" Dedicated Host", start=newer)
-        yield _row(sold, region, usd(sold, region, spot=True) * 3, kind=" Spot", start="2026-09-01T00:00:00Z")
+        yield _row(sold, region, usd(sold, region, spot=True) * 3, kind=" Spot", start="2024-09-01T00:00:00Z")
     yield _row(sold, region, usd(sold, region, spot=False) * 5000, type_="Reservation")
 
 
