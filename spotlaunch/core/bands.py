@@ -6,10 +6,9 @@ Everybody with the same ranking would otherwise ask the same pool at once.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from itertools import groupby
-from operator import attrgetter
 from typing import NamedTuple
 
 from spotlaunch.core.facts import Offer
@@ -19,10 +18,7 @@ NEAR_EQUAL = Decimal("1.03")
 
 
 class Costed(NamedTuple):
-    """An offer with its interruption rate and what a useful hour on it costs.
-
-    (A tuple, because a hundred thousand are made in one ranking.)
-    """
+    """An offer with its interruption rate and what a useful hour on it costs."""
 
     usd_hour: Decimal
     rate_per_hour: float
@@ -31,29 +27,84 @@ class Costed(NamedTuple):
 
 Place = Callable[[object], bytes]
 
-_usd_hour = attrgetter("usd_hour")
-_cost = attrgetter("usd_hour", "rate_per_hour")
 
+class Bands:
+    """Offers to be put in order, added one by one.
 
-def in_order(offers: Iterable[Costed], launch_key: str) -> list[Costed]:
-    """Cheapest first by bands of near-equals; the same for any order in which ``offers`` come.
-
-    Inside a band those known to be available come first. Then each price has its place by a draw from
-    ``launch_key``; and inside one price the lower effective cost comes first, and only true equals are drawn. So
-    an offer never gains by being taken away more often than others of its price.
+    A market has a hundred thousand: columns and places in them are much quicker here than an object for each.
     """
-    place = _places(launch_key)
-    ordered: list[Costed] = []
-    band: list[Costed] = []
-    most = Decimal(0)
-    for costed in sorted(offers, key=_usd_hour):
-        if band and costed.usd_hour > most:
-            ordered += _spread(band, place)
-            band = []
-        if not band:
-            most = costed.usd_hour * NEAR_EQUAL
-        band.append(costed)
-    return ordered + _spread(band, place)
+
+    def __init__(self) -> None:
+        self.offers: list[Offer] = []
+        self.usd_hour: list[Decimal] = []
+        self._rates: list[float] = []
+
+    def add(self, costed: Costed) -> None:
+        self.usd_hour.append(costed.usd_hour)
+        self._rates.append(costed.rate_per_hour)
+        self.offers.append(costed.offer)
+
+    def in_order(self, launch_key: str) -> list[int]:
+        """Which of ``offers`` comes first, and so on; the same offers in whatever order they were added.
+
+        Cheapest first, by bands of near-equals. Inside a band those known to be available come first. Then each
+        price has its place by a draw from ``launch_key``; and inside one price the lower effective cost comes
+        first, and only true equals are drawn. So an offer never gains by being taken away more often than others
+        of its price.
+        """
+        place, usd_hour = _places(launch_key), self.usd_hour
+        ordered: list[int] = []
+        band: list[int] = []
+        most = Decimal(0)
+        for i in sorted(range(len(usd_hour)), key=usd_hour.__getitem__):
+            if band and usd_hour[i] > most:
+                ordered += self._spread(band, place)
+                band = []
+            if not band:
+                most = usd_hour[i] * NEAR_EQUAL
+            band.append(i)
+        return ordered + self._spread(band, place)
+
+    def _spread(self, band: list[int], place: Place) -> list[int]:
+        if len(band) < 2:
+            return band
+        sure = [i for i in band if self.offers[i].available == "yes"]
+        unsure = [i for i in band if self.offers[i].available != "yes"]
+        return [*self._by_price(sure, place), *self._by_price(unsure, place)]
+
+    def _by_price(self, part: Iterable[int], place: Place) -> list[int]:
+        alone: dict[Decimal, int] = {}
+        crowd: dict[Decimal, list[int]] = {}
+        for i in part:
+            price = self.offers[i].price_usd_hour
+            first = alone.setdefault(price, i)
+            if first != i:
+                crowd.setdefault(price, [first]).append(i)
+        ordered: list[int] = []
+        # Equal prices, also if written with more or fewer zeros, have one hash and so one place.
+        for price in sorted(alone, key=lambda price: place(hash(price))):
+            if price in crowd:
+                ordered += self._of_one_price(crowd[price], place)
+            else:
+                ordered.append(alone[price])
+        return ordered
+
+    def _of_one_price(self, group: Sequence[int], place: Place) -> list[int]:
+        ordered: list[int] = []
+        for _, found in groupby(sorted(group, key=self._cost), key=self._cost):
+            equals = list(found)
+            ordered += self._drawn(equals, place) if len(equals) > 1 else equals
+        return ordered
+
+    def _cost(self, i: int) -> tuple[Decimal, float]:
+        return self.usd_hour[i], self._rates[i]
+
+    def _drawn(self, equals: Sequence[int], place: Place) -> list[int]:
+        by_place: dict[bytes, list[int]] = {}
+        for i in equals:
+            by_place.setdefault(place(self.offers[i].pool), []).append(i)
+        # Two of one pool draw the same; any fixed order will do, as long as it is not the order they came in.
+        return [i for at in sorted(by_place) for i in sorted(by_place[at], key=lambda i: repr(self.offers[i]))]
 
 
 def _places(launch_key: str) -> Place:
@@ -66,42 +117,3 @@ def _places(launch_key: str) -> Place:
         return drawn.digest()
 
     return place
-
-
-def _spread(band: list[Costed], place: Place) -> list[Costed]:
-    if len(band) < 2:
-        return band
-    spread: list[Costed] = []
-    sure = [c for c in band if c.offer.available == "yes"]
-    unsure = [c for c in band if c.offer.available != "yes"]
-    for part in (sure, unsure):
-        alone: dict[Decimal, Costed] = {}
-        crowd: dict[Decimal, list[Costed]] = {}
-        for costed in part:
-            price = costed.offer.price_usd_hour
-            first = alone.setdefault(price, costed)
-            if first is not costed:
-                crowd.setdefault(price, [first]).append(costed)
-        # Equal prices, also if written with more or fewer zeros, have one hash and so one place.
-        for _, price in sorted((place(hash(price)), price) for price in alone):
-            if price in crowd:
-                spread += _of_one_price(crowd[price], place)
-            else:
-                spread.append(alone[price])
-    return spread
-
-
-def _of_one_price(group: list[Costed], place: Place) -> list[Costed]:
-    ordered: list[Costed] = []
-    for _, found in groupby(sorted(group, key=_cost), key=_cost):
-        equals = list(found)
-        ordered += _drawn(equals, place) if len(equals) > 1 else equals
-    return ordered
-
-
-def _drawn(equals: list[Costed], place: Place) -> list[Costed]:
-    by_place: dict[bytes, list[Costed]] = {}
-    for costed in equals:
-        by_place.setdefault(place(costed.offer.pool), []).append(costed)
-    # Two of one pool draw the same; any fixed order will do, as long as it is not the order they came in.
-    return [c for at in sorted(by_place) for c in sorted(by_place[at], key=lambda c: repr(c.offer))]

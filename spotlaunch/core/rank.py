@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fnmatch import fnmatchcase
 
-from spotlaunch.core.bands import Costed, in_order
+from spotlaunch.core.bands import Bands, Costed
 from spotlaunch.core.book import Refusal
 from spotlaunch.core.effective import Work, effective_usd_hour
 from spotlaunch.core.facts import Market, Offer, Pool, Traits
@@ -88,20 +88,20 @@ def rank(offers: Iterable[Offer], terms: Terms, *, launch_key: str) -> Ranking:
 
     Every offer comes out exactly once: as a candidate, or turned down with its reason.
     """
-    good: list[Costed] = []
+    good = Bands()
     bad: list[TurnedDown] = []
     filters = _Filters(terms)
     for offer in offers:
         no = filters.objection(offer)
         if no is None:
-            good.append(terms.costed(offer))
+            good.add(terms.costed(offer))
         else:
             bad.append(TurnedDown(offer=offer, filter=no[0], reason=no[1]))
-    ordered = in_order(good, launch_key)
+    order = good.in_order(launch_key)
     return Ranking(
-        candidates=tuple(c.offer for c in ordered),
+        candidates=tuple([good.offers[i] for i in order]),
         turned_down=tuple(bad),
-        effective_usd_hour=tuple(c.usd_hour for c in ordered),
+        effective_usd_hour=tuple([good.usd_hour[i] for i in order]),
     )
 
 

@@ -1,4 +1,4 @@
-"""`python -m tests.bench` measures, on this computer: commands, prices, looks, worlds. Prints; asserts nothing."""
+"""`python -m tests.bench` measures commands, prices, looks, ranking and worlds, on this computer. Asserts nothing."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import argparse
 import time
 
 from spotlaunch.core.facts import Want
-from tests.bench import commands, looks, markets
+from tests.bench import commands, looks, markets, ranking
 from tests.sim.world import run_world
 
 LOOK_PROMISED_S = 1.0
+RANK_PROMISED_S = 1.0
 
 # What is remembered, what is asked, and what was promised: milliseconds, and megabytes at most.
 H100 = Want(gpus=(("H100", 0),))
@@ -25,11 +26,13 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=15, help="how often each command is run")
     parser.add_argument("--jobs", type=int, default=1000, help="how many jobs `status` shows")
     parser.add_argument("--live", type=int, default=500, help="how many live jobs a look sees")
+    parser.add_argument("--offers", type=int, default=100_000, help="how many offers are ranked")
     parser.add_argument("--worlds", type=int, default=4, help="how many worlds are simulated")
     args = parser.parse_args()
     show_commands(args.turns, args.jobs)
     show_prices(args.turns)
     show_looks(args.live)
+    show_ranking(args.offers)
     show_worlds(args.worlds)
 
 
@@ -60,6 +63,15 @@ def show_looks(live: int) -> None:
     late = "  TOO SLOW" if seconds > LOOK_PROMISED_S else ""
     print(f"\none look of the watchdog with {live} live jobs: {seconds * 1000:.0f} ms of CPU (promised: 1000){late}")
     print(f"reading the book of {live} live jobs: {looks.read_book_s(live) * 1000:.0f} ms of CPU")
+
+
+def show_ranking(count: int) -> None:
+    seconds, sort_s = ranking.rank_and_sort_s(count)
+    late = "  TOO SLOW" if seconds > RANK_PROMISED_S else ""
+    print(
+        f"ranking {count} offers by effective cost: {seconds * 1000:.0f} ms of CPU (promised: 1000),"
+        f" {seconds / sort_s:.0f} times a plain sort by price{late}"
+    )
 
 
 def show_worlds(count: int) -> None:
