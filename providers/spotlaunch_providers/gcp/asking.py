@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from spotlaunch.core.facts import Want
-from spotlaunch.errors import InvalidOrder, NotFound, OutcomeUnknown, ProviderError, Transient
+from spotlaunch.errors import InvalidOrder, NotFound, OutcomeUnknown, ProviderError, Throttled, Transient
 from spotlaunch_providers.gcp import advice, families, shapes
 from spotlaunch_providers.gcp.account import Account
 from spotlaunch_providers.gcp.advice import History
@@ -82,26 +82,29 @@ class Asking:
         if "spot" not in want.markets or not found:
             return _Machines(shapes=found)
         histories, error = self._histories(found)
-        closed = error if _closes(error) else None
-        scores = {} if closed is not None else self._scores(found, histories)
+        scores = {} if isinstance(error, Throttled) else self._scores(found, histories)
         return _Machines(shapes=found, histories=histories, scores=scores, error=error)
 
     def _shapes(self, want: Want) -> list[Shape]:
         series = families.series_for(want.gpus)
         kinds = families.attached_for(want.gpus) if self._prices_parts() else ()
         n1 = sorted({name for kind in kinds for names in kind.shapes.values() for name in names})
-        calls: list[Callable[[], list[Any]]] = []
-        if series:
-            calls.append(lambda: self._listed("machineTypes", f"({'|'.join(series)})-.*", shapes.machine_types))
-        if kinds:
-            words = "|".join(kind.accelerator for kind in kinds)
-            calls.append(lambda: self._listed("machineTypes", "|".join(n1), shapes.machine_types))
-            calls.append(lambda: self._listed("acceleratorTypes", words, shapes.accelerator_zones))
-        answers = [_good(a) for a in side_by_side(calls, deadline=self.deadline, name="gcp-types")]
-        found = [shapes.built_in(zone, m) for zone, m in answers[0]] if series else []
-        if kinds:
-            found += shapes.attached(answers[-2], answers[-1], kinds)
-        return [s for s in found if s is not None]
+        words = "|".join(kind.accelerator for kind in kinds)
+        lists = {
+            "built in": ("machineTypes", f"({'|'.join(series)})-.*", shapes.machine_types) if series else None,
+            "n1": ("machineTypes", "|".join(n1), shapes.machine_types) if kinds else None,
+            "attached": ("acceleratorTypes", words, shapes.accelerator_zones) if kinds else None,
+        }
+        asked = {name: what for name, what in lists.items() if what is not None}
+        calls = [lambda what=what: self._listed(*what) for what in asked.values()]
+        answers = dict(zip(asked, side_by_side(calls, deadline=self.deadline, name="gcp-types"), strict=True))
+        good = {name: a for name, a in answers.items() if not isinstance(a, ProviderError)}
+        found = [s for zone, m in good.get("built in", ()) if (s := shapes.built_in(zone, m)) is not None]
+        found += shapes.attached(good.get("n1", ()), good.get("attached", ()), kinds)
+        errors = [a for a in answers.values() if isinstance(a, ProviderError)]
+        if errors and not found:
+            raise errors[0]
+        return found
 
     def _prices_parts(self) -> bool:
         """Whether prices can be put together at all: GPUs of N1 have no other."""

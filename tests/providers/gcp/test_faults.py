@@ -12,7 +12,7 @@ from spotlaunch_providers.shared.http import Reply
 from tests.fakes.clouds import gcp_data as data
 from tests.fakes.clouds.gcp import FakeGcp, compute_error, disabled, rpc_error
 from tests.fakes.clouds.server import FAULTS, Response
-from tests.providers.gcp.conftest import Make, find, gpus
+from tests.providers.gcp.conftest import NOW, Make, find, gpus
 
 WANT = gpus("B200")
 # Nothing that names the account may come out, whatever Google's words are.
@@ -83,8 +83,23 @@ def test_without_advice_there_are_still_prices(cloud: FakeGcp, make: Make, kind:
 def test_what_is_forbidden_is_not_asked_again_and_again(cloud: FakeGcp, make: Make) -> None:
     cloud.fail("forbidden", path="advice")
     make().offers(gpus("H100", "L4", "A100"))
-    asked = len(cloud.called("advice"))
-    assert 0 < asked <= 40  # those that were under way at a time, of some 180
+    for what in ("capacityHistory", "capacity$"):
+        assert len(cloud.called(what)) <= 40  # those that were under way at a time, of some 180
+    assert cloud.called("capacityHistory")
+
+
+def test_a_permission_that_is_missing_costs_only_what_it_permits(cloud: FakeGcp, make: Make) -> None:
+    make().offers(gpus("H200"))  # the price list is there now
+    cloud.fail("forbidden", path="capacityHistory")
+    offers = [o for o in make(now=lambda: NOW + 7200).offers(gpus("H200")) if o.pool.market == "spot"]
+    assert offers and all(o.obtainability is not None and o.interruptions_per_hour is None for o in offers)
+
+
+def test_one_list_that_fails_does_not_fail_the_others(cloud: FakeGcp, make: Make) -> None:
+    cloud.fail("forbidden", path="acceleratorTypes")
+    assert {o.gpu for o in make().offers(gpus("T4", "H200"))} == {"H200-SXM"}
+    with pytest.raises(NotAuthorized):
+        make().offers(gpus("T4"))
 
 
 @pytest.mark.parametrize("kind", ["forbidden", "throttle", "hang", "endless-paging", "truncated"])
