@@ -21,6 +21,9 @@ HOURS_PER_MONTH = Decimal(730)
 # Of the restarts, those that happen somewhere else, and so pay for moving the checkpoint.
 SHARE_MOVED = Decimal("0.5")
 
+# Who sets how often checkpoints are taken writes for no more than this share of the time.
+SHARE_WRITING = 0.05
+
 # Billed hours per useful hour, at most: no offer is ever worth this, and it still multiplies without overflow.
 MOST_OVERHEAD = 1e9
 
@@ -51,7 +54,10 @@ class Work:
 
 def work_of(spec: Spec) -> Work:
     """What is known of a job's checkpoints before it has written any."""
-    return Work(every_s=spec.checkpoint.every_s)
+    every_s, usual = spec.checkpoint.every_s, Work()
+    if every_s is None:
+        return usual
+    return Work(write_s=min(usual.write_s, every_s * SHARE_WRITING), every_s=every_s)
 
 
 def best_interval_s(rate_per_hour: float, write_s: float) -> float:

@@ -95,7 +95,13 @@ def test_an_interval_that_the_job_insists_on_is_paid_for() -> None:
 
 def test_what_a_job_file_says_of_checkpoints_is_what_ranking_reckons_with() -> None:
     assert work_of(a_spec()).every_s is None
-    assert work_of(a_spec(checkpoint=CheckpointSpec(every_s=600.0))).every_s == 600.0
+    assert work_of(a_spec(checkpoint=CheckpointSpec(every_s=3600.0))) == Work(every_s=3600.0)
+
+
+def test_a_job_that_wants_a_checkpoint_every_few_seconds_writes_them_quickly() -> None:
+    often = work_of(a_spec(checkpoint=CheckpointSpec(every_s=5.0)))
+    assert often.every_s == 5.0
+    assert overhead(0.0, restart_s=0.0, work=often) == pytest.approx(1.05)
 
 
 @settings(deadline=None, max_examples=500)

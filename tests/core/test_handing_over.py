@@ -65,8 +65,8 @@ def test_a_pool_that_took_our_machines_all_day_is_not_moved_to_whatever_its_prov
 
 
 def test_what_a_running_machine_costs_includes_the_checkpoints_that_its_job_insists_on() -> None:
-    job = a_job(spec=a_spec(checkpoint=CheckpointSpec(every_s=60.0)))  # of two hours billed one is useful
-    assert paying(an_offer("1.60"), PAID_OFFER, job=job).launches
+    job = a_job(spec=a_spec(checkpoint=CheckpointSpec(every_s=60.0)))  # a twentieth of the time goes into them
+    assert paying(an_offer("2.90", interruptions_per_hour=0.001), PAID_OFFER, job=job).launches
 
 
 def test_from_a_provider_that_cannot_be_used_now_no_job_moves_away() -> None:
