@@ -303,7 +303,7 @@ class FakeGcp(FakeCloud):
         if row is None or zone not in row[1]:
             where = f"projects/{data.PROJECT}/zones/{zone}/machineTypes/{name}"
             return compute_error(404, "notFound", f"The resource '{where}' was not found")
-        if name in self.unsupported or name.startswith(("n1-", "a4x-")):
+        if name in self.unsupported or name.startswith("n1-"):
             return compute_error(400, "invalid", f"Machine type {name} is not supported")
         return None
 

@@ -203,7 +203,7 @@ def parts_nanos(name: str, region: str, *, spot: bool) -> float:
     """What a machine's parts cost together, in billionths of a dollar an hour, as a person would add them up."""
     row = next(r for r in TYPES if r[0] == name)
     factor, pick = REGIONS[region][2] / 1000, 1 if spot else 0
-    if name.startswith("a4-"):
+    if name.startswith("a4"):  # of a4x the list has nothing; its history has a price, though nobody can have one
         return row[3] * B200[pick] * factor
     series, gpu = PARTS["-".join(name.split("-")[:2])] if name.startswith("a") else PARTS[name.split("-")[0]]
     core, ram = CORES[series][pick], CORES[series][2 + pick]
