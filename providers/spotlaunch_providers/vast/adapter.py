@@ -1,0 +1,121 @@
+"""The four methods of Vast.ai. Launching is not part of this version."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, NoReturn
+
+from spotlaunch.core.facts import Launched, Market, Offer, Order, SeenMachine, Traits, Want
+from spotlaunch.errors import NotAuthorized, ProviderError
+from spotlaunch_providers.shared.deadline import ASK_S, Deadline
+from spotlaunch_providers.shared.side_by_side import side_by_side
+from spotlaunch_providers.vast import figures
+from spotlaunch_providers.vast.asking import Asking
+from spotlaunch_providers.vast.credentials import HINT
+from spotlaunch_providers.vast.offers import offers
+from spotlaunch_providers.vast.searches import Search, Terms, first_searches, next_searches
+
+NO_KEY = f"no credentials: prices only; {HINT}"
+NOT_YET = "launching on vast is not part of this version yet"
+
+# market -> id of a row -> the row
+Found = Mapping[Market, dict[object, Mapping[str, Any]]]
+
+
+def traits(prices_only: str) -> Traits:
+    """Vast.ai's ways. Who is outbid is stopped without notice, and its disk is billed on; so is whoever ends."""
+    return Traits(
+        settle_s=60.0,
+        idempotent_launch=False,
+        notice_s=0.0,
+        has_spot=True,
+        bids=True,
+        stopped_still_bills=True,
+        shutdown_ends_billing=False,
+        server_side_ttl=False,
+        list_interval_s=10.0,
+        boot_timeout_s=1200.0,
+        prices_only=prices_only,
+    )
+
+
+class VastProvider:
+    """A `Provider`. ``now`` and ``ask_s`` (seconds for a whole question) are for tests."""
+
+    name = "vast"
+
+    def __init__(
+        self,
+        asking: Asking,
+        terms: Terms,
+        *,
+        now: Callable[[], float] = time.time,
+        ask_s: float = ASK_S,
+    ) -> None:
+        self.traits = traits(NOT_YET if asking.credentials.key else NO_KEY)
+        self._asking = asking
+        self._terms = terms
+        self._now = now
+        self._ask_s = ask_s
+
+    def offers(self, want: Want) -> Sequence[Offer]:
+        """What hosts offer for hire and for bids, the cheapest first up to a bounded number of pages.
+
+        Raises the first error when no search was answered; the rows of one that was not are missing.
+        """
+        asked_at = self._now()
+        found = self._search(first_searches(want), Deadline(self._ask_s))
+        return offers(found["on-demand"].values(), found["spot"].values(), want=want, now=asked_at)
+
+    def launch(self, order: Order) -> Launched:
+        """See the port. Not yet: raises `NotAuthorized`."""
+        del order
+        self._prices_only()
+
+    def list_machines(self) -> Sequence[SeenMachine]:
+        """See the port. Not yet: raises `NotAuthorized`."""
+        self._prices_only()
+
+    def terminate(self, instance_ids: Sequence[str]) -> dict[str, str]:
+        """See the port. Not yet: raises `NotAuthorized`."""
+        del instance_ids
+        self._prices_only()
+
+    def _search(self, searches: Sequence[Search], deadline: Deadline) -> Found:
+        """All rows of these searches and of what follows them, round by round, each round side by side."""
+        found: Found = {"spot": {}, "on-demand": {}}
+        made: Counter[Market] = Counter()
+        errors: list[ProviderError] = []
+        while searches:
+            made.update(s.market for s in searches)
+            calls = [partial(self._asking.search, s.query(self._terms), deadline=deadline) for s in searches]
+            later: list[Search] = []
+            for search, rows in zip(searches, side_by_side(calls, deadline=deadline, name="vast"), strict=True):
+                if isinstance(rows, ProviderError):
+                    errors.append(rows)
+                    continue
+                known = found[search.market]
+                before = len(known)
+                known.update((row.get("id") or row.get("ask_contract_id"), row) for row in rows)
+                later += next_searches(search, rows, news=len(known) > before)
+            searches = _affordable(later, made)
+        if errors and len(errors) == made.total():
+            raise errors[0]
+        return found
+
+    def _prices_only(self) -> NoReturn:
+        raise NotAuthorized(self.traits.prices_only, hint="" if self._asking.credentials.key else HINT)
+
+
+def _affordable(searches: Sequence[Search], made: Mapping[Market, int]) -> list[Search]:
+    """Those that the limit of searches allows, in their order."""
+    left = {market: figures.MOST_SEARCHES - made.get(market, 0) for market in ("spot", "on-demand")}
+    kept = []
+    for search in searches:
+        left[search.market] -= 1
+        if left[search.market] >= 0:
+            kept.append(search)
+    return kept

@@ -1,0 +1,37 @@
+"""What Vast.ai does not tell through its API: limits of its search, and the choices that we make.
+
+[D]: official documentation or client. [L]: seen by others, not tried here. [I]: our own judgement.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+# [L] A search gives so many rows at most, whatever `limit` says (two adapters, autumn 2026); in summer 1,370 came.
+# So the limit asks for all, a page of this size or more is followed by another, and a smaller one is the last.
+CAP = 64
+LIMIT = 3000
+
+# [D] An address may search ten times a minute. So many for each of the two markets, at most, leave two for another
+# question. The cheapest come first, so that what is left out is dearer than what is shown.
+MOST_SEARCHES = 4
+SEARCH_PAUSE_S = 6.0
+
+# Where any number of GPUs will do and the first page is full, these sizes get a page of their own: single GPUs are
+# the cheapest, and would fill all pages.
+LARGER_COUNTS = (8, 4)
+
+# [D] USD per GB and month is charged by the second, of a month of 30 days.
+HOURS_PER_MONTH = 720
+
+# [I] Disk that is rented with a machine when the job does not say. It is fixed for the machine's life.
+DISK_GB = 32.0
+
+# [I] A bid is the price that is paid, so that every cent above the floor is spent. A bid at the floor is accepted [D],
+# but the floor may move between search and order; others bid the floor itself, or 20 % more [D]. More did not help
+# a machine that would not start [L]. Ten per cent covers a small move for a small price.
+BID_MARGIN = Decimal("0.10")
+SMALLEST_STEP_USD = Decimal("0.0001")
+
+# [I] Of a machine's `reliability2`. The search of Vast.ai's own pages begins at 0.9.
+MIN_RELIABILITY = 0.95

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from spotlaunch.core.settings import Settings
+from spotlaunch_providers.vast.adapter import VastProvider
+from spotlaunch_providers.vast.asking import Asking
+from spotlaunch_providers.vast.searches import Terms
+from tests.fakes.clouds.vast import FakeVast
+from tests.fakes.clouds.vast_data import asks
+
+KEY = "vastMARKERKEY0123456789abcdef"
+NOW = 1_790_000_000.0
+
+Connect = Callable[..., VastProvider]
+Row = dict[str, Any]
+
+
+@pytest.fixture
+def cloud() -> Iterator[FakeVast]:
+    made = FakeVast()
+    made.keys = {KEY}
+    with made.serving():
+        yield made
+
+
+def settings(cloud: FakeVast, *, key: str = "", path: str = "", **values: str) -> Settings:
+    return Settings(
+        provider="vast",
+        values={"endpoint": cloud.url + path, **values},
+        secrets={"api_key": key} if key else {},
+        origin={"api_key": "VAST_API_KEY", "endpoint": "a test"},
+    )
+
+
+@pytest.fixture
+def connect(cloud: FakeVast) -> Connect:
+    """Vast.ai with a good key; ``key=""`` without; ``ask_s`` for a whole question."""
+
+    def make(*, key: str = KEY, ask_s: float = 10.0, **more: str) -> VastProvider:
+        told = settings(cloud, key=key, **more)
+        return VastProvider(Asking.of(told), Terms.of(told), now=lambda: NOW, ask_s=ask_s)
+
+    return make
+
+
+_TEMPLATE = next(a for a in asks() if a["gpu_name"] == "H100 SXM" and a["num_gpus"] == 1)
+
+
+def ask(**fields: Any) -> Row:
+    """One slice of one machine, as the fake keeps it: verified, reliable, cheap; ``fields`` say what is different."""
+    row = dict(_TEMPLATE)
+    plain: Row = {
+        "id": 1,
+        "machine_id": 1,
+        "dph_base": 2.0,
+        "min_bid": 1.0,
+        "storage_cost": 0.18,
+        "verification": "verified",
+        "reliability2": 0.99,
+        "disk_space": 500.0,
+        "_hired": False,
+        "_external": False,
+    }
+    row |= plain | fields
+    return row | {"ask_contract_id": fields.get("ask_contract_id", row["id"])}
