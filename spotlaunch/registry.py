@@ -21,6 +21,7 @@ BUILT_IN = {
     "gcp": "spotlaunch_providers.gcp",
     "azure": "spotlaunch_providers.azure",
     "runpod": "spotlaunch_providers.runpod",
+    "vast": "spotlaunch_providers.vast",
     "local": "spotlaunch_providers.local",
 }
 
