@@ -18,6 +18,9 @@ from spotlaunch_providers.vast.names import name_of
 
 _MICRO = Decimal("0.000001")
 
+# [I] Hiring goes before every bid, so that what only takes bids is most likely hired by somebody now.
+_NOT_FOR_HIRE = "not listed for hire now, so that a bid may have to wait"
+
 # What a launch will need, or a person may want to know of a host. None of it is secret, or of an account of ours.
 _TOLD = {
     "machine_id": "machine_id",
@@ -168,7 +171,8 @@ def _offer(
         price_usd_hour=price,
         on_demand_usd_hour=on_demand,
         egress_usd_gb=ask.egress_usd_gb,
-        available="yes",
+        available="unknown" if on_demand is None else "yes",
+        why=_NOT_FOR_HIRE if on_demand is None else "",
         seen_at=now,
         extra={"ask_contract_id": str(ask.id), "disk_gb": f"{disk_gb:g}", **ask.told, **extra},
     )
