@@ -57,28 +57,41 @@ class Asking:
         seen_at = self._now()
         rows, api = self._first_round(sizes, deadline)
         found = self._chosen(prices(rows, now=seen_at), sizes)
-        known = self._second_round(api, found, want, deadline) if api is not None and found else Known()
+        known = self._known(api, found, want, deadline)
         return offers(found, known, sizes=sizes, markets=want.markets, seen_at=seen_at)
 
-    def _first_round(self, sizes: Sequence[Size], deadline: Deadline) -> tuple[list[Any], Api | None]:
-        """The rows of the feed, and Resource Manager if there is an account: a login may take a second."""
+    def _first_round(self, sizes: Sequence[Size], deadline: Deadline) -> tuple[list[Any], Api | ProviderError | None]:
+        """The rows of the feed, and Resource Manager if there is an account: a login may take a second.
+
+        A login that is refused travels. One that did not come about costs what the account would have told.
+        """
         asked = feed.filters(sizes, self._regions)
         account = self._access.account
         calls: list[Callable[[], Any]] = [lambda: feed.rows(self._feed, asked, deadline=deadline)]
         if account is not None:
             calls.append(lambda: account.api(self._access.redact))
         answers: list[Any] = side_by_side(calls, deadline=deadline, name="azure")
-        for answer in reversed(answers):  # a refused login first: its reason is the better one
-            if isinstance(answer, ProviderError):
+        rows, api = (*answers, None)[:2]
+        for answer in (api, rows):
+            if isinstance(answer, NotAuthorized) or (answer is rows and isinstance(answer, ProviderError)):
                 raise answer
-        return answers[0], answers[1] if account is not None else None
+        return rows, api
 
     def _chosen(self, found: Sequence[Price], sizes: Sequence[Size]) -> list[Price]:
         return [p for p in found if size_of(p.size) in sizes and (not self._regions or p.region in self._regions)]
 
-    def _second_round(self, api: Api, found: Sequence[Price], want: Want, deadline: Deadline) -> Known:
+    def _known(self, api: Api | ProviderError | None, found: Sequence[Price], want: Want, deadline: Deadline) -> Known:
         account = self._access.account
-        assert account is not None
+        if account is None or api is None or not found:
+            return Known()
+        if isinstance(api, ProviderError):
+            return Known(unread={p.region: _unchecked(api) for p in found})
+        return self._second_round(api, account, found, want, deadline)
+
+    def _second_round(
+        self, api: Api, account: Account, found: Sequence[Price], want: Want, deadline: Deadline
+    ) -> Known:
+        """The catalogs of the regions, and the hints, side by side."""
         names = list(dict.fromkeys(p.size for p in found))
         hint = Deadline(min(self._ask_s * HINT_SHARE, deadline.left_s()))
         calls: list[Callable[[], Any]] = [lambda: self._catalogs(api, account, found, deadline)]
@@ -106,7 +119,7 @@ class Asking:
         read = _from_cache(self._skus.read(), regions)
         missing = [r for r in regions if r not in read]
         # A little earlier than the whole question ends, so that what did come is not lost.
-        soon = Deadline(deadline.left_s() * 0.9)
+        soon = Deadline(round(deadline.left_s() * 0.9, 1))
         answers = side_by_side(
             [skus.asking(api, account, r, soon) for r in missing], deadline=soon, most=_CATALOGS, name="azure-skus"
         )
@@ -116,7 +129,11 @@ class Asking:
         refusal = next((e for e in bad.values() if isinstance(e, NotAuthorized)), None)
         if refusal is not None and not new and not read:
             raise refusal
-        return {**read, **new}, {r: f"could not be checked: {e.message}" for r, e in bad.items()}
+        return {**read, **new}, {r: _unchecked(e) for r, e in bad.items()}
+
+
+def _unchecked(error: ProviderError) -> str:
+    return f"could not be checked: {error.message}"
 
 
 def _from_cache(held: dict[str, Any], regions: Sequence[str]) -> dict[str, skus.Skus]:

@@ -34,6 +34,11 @@ EVERYWHERE = {
 }
 
 
+def patience(kind: str) -> float:
+    """How long a question may take: short only where that is what ends it, since this computer may be busy."""
+    return 1.0 if kind in ("hang", "drip") else 6.0
+
+
 def test_every_fault_is_tried() -> None:
     assert set(EVERYWHERE) == set(FAULTS)
 
@@ -43,18 +48,19 @@ def test_a_fault_of_all_of_azure_has_its_error_within_the_deadline(
     cloud: FakeAzure, connect: Connect, kind: str
 ) -> None:
     cloud.fail(kind, seconds=0.05 if kind in ("latency", "drip") else 60.0)
+    ask_s = patience(kind)
     began = time.monotonic()
     if (expected := EVERYWHERE[kind]) is None:
-        offers = connect(ask_s=2.0).offers(H100)
+        offers = connect(ask_s=ask_s).offers(H100)
         assert all(o.seen_at == NOW for o in offers)
     else:
         with pytest.raises(expected[0]) as caught:
-            connect(ask_s=1.0).offers(H100)
+            connect(ask_s=ask_s).offers(H100)
         assert expected[1] in caught.value.message
         assert caught.value.hint or isinstance(caught.value, errors.Throttled)
         said = f"{caught.value!r} {caught.value.hint}"
         assert SUBSCRIPTION not in said and "deadbeef" not in said and "example.com" not in said
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < ask_s + 1
 
 
 # The catalog alone fails: prices hold all the same, and each offer says what could not be checked.
@@ -73,8 +79,8 @@ def test_a_catalog_that_fails_costs_only_its_certainty(cloud: FakeAzure, connect
     cloud.may_score = False
     cloud.fail(kind, path="/skus$")
     began = time.monotonic()
-    offers = connect(ask_s=1.0).offers(H100)
-    assert time.monotonic() - began < 1.5
+    offers = connect(ask_s=patience(kind)).offers(H100)
+    assert time.monotonic() - began < patience(kind) + 1
     assert len(offers) > 100
     assert {o.available for o in offers} == {"unknown"}
     assert all(o.why.startswith("could not be checked: ") and UNCHECKED[kind] in o.why for o in offers)
@@ -82,9 +88,9 @@ def test_a_catalog_that_fails_costs_only_its_certainty(cloud: FakeAzure, connect
 
 def test_one_region_whose_catalog_fails_leaves_the_others_checked(cloud: FakeAzure, connect: Connect) -> None:
     cloud._catalogs["uksouth"] = b"{"
-    offers = connect(ask_s=1.0).offers(H100)
+    offers = connect(ask_s=6.0).offers(H100)
     assert {o.pool.region for o in offers if o.why.startswith("could not be checked")} == {"uksouth"}
-    connect(ask_s=1.0).offers(H100)
+    connect(ask_s=6.0).offers(H100)
     asked = [c.query["$filter"] for c in cloud.called("/skus$")]
     assert asked.count("location eq 'eastus'") == 1 and asked.count("location eq 'uksouth'") > 1
 
@@ -114,3 +120,29 @@ def test_a_short_trouble_is_tried_again_and_not_seen(cloud: FakeAzure, connect: 
     whole = connect(subscription_id="first").offers(H100)
     cloud.fail("server-error", times=2)
     assert connect(subscription_id="second").offers(H100) == whole
+
+
+def test_a_login_that_does_not_come_about_costs_only_the_certainty(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(self: object) -> str:
+        raise errors.Transient("no token: Failed to resolve a name")
+
+    monkeypatch.setattr("spotlaunch_providers.azure.credentials.Placeholder.header", unreachable)
+    offers = connect().offers(H100)
+    assert len(offers) > 100 and {o.source for o in offers} == {"public feed: retail prices"}
+    assert {o.why for o in offers} == {"could not be checked: no token: Failed to resolve a name"}
+
+
+def test_a_login_that_is_refused_is_told_even_when_the_prices_fail_too(
+    cloud: FakeAzure, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(self: object) -> str:
+        raise errors.NotAuthorized("no token: AADSTS7000215", hint="az login")
+
+    monkeypatch.setattr("spotlaunch_providers.azure.credentials.Placeholder.header", refused)
+    with pytest.raises(errors.NotAuthorized, match="AADSTS7000215"):
+        connect().offers(H100)
+    cloud.fail("drop")
+    with pytest.raises(errors.NotAuthorized, match="AADSTS7000215"):
+        connect(ask_s=6.0).offers(H100)
