@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -143,65 +143,98 @@ def checkpoints(
     run(job, as_json=as_json, download=download)
 
 
+# The options of `prices`, which has many.
+Gpus = Annotated[
+    Optional[list[str]],
+    typer.Option("--gpu", metavar="NAME[:COUNT]", help="H100 (any count) or H100:8. Repeatable; all if left out."),
+]
+Providers = Annotated[
+    Optional[list[str]], typer.Option("--provider", metavar="NAME", help="Ask only these. Repeatable.")
+]
+Regions = Annotated[
+    Optional[list[str]], typer.Option("--region", metavar="GLOB", help="Regions or zones, such as 'us-*'. Repeatable.")
+]
+Spot = Annotated[Optional[bool], typer.Option("--spot/--on-demand", help="Only one market.", show_default=False)]
+MaxPrice = Annotated[str, typer.Option("--max-price", metavar="USD", help="What the whole machine may cost per hour.")]
+MinMemory = Annotated[str, typer.Option("--min-gpu-memory", metavar="GB", help="What each GPU must have at least.")]
+Limit = Annotated[
+    Optional[int], typer.Option("--limit", metavar="N", min=1, help="Show N offers (30 in the table, else all).")
+]
+Sort = Annotated[str, typer.Option("--sort", metavar="ORDER", help="effective, price or availability.")]
+Refresh = Annotated[bool, typer.Option("--refresh", help="Ask again, also where an answer is fresh (5 minutes).")]
+Timeout = Annotated[
+    float, typer.Option("--timeout", metavar="SECONDS", min=0.1, max=600, help="Wait so long for providers.")
+]
+Csv = Annotated[bool, typer.Option("--csv", help="Print CSV, with the same keys.")]
+Redraw = Annotated[bool, typer.Option("--watch", help="Redraw every minute, and mark what moved.")]
+History = Annotated[bool, typer.Option("--history", help="Show what --gpu has cost, as far as we looked.")]
+Days = Annotated[
+    Optional[float], typer.Option("--days", metavar="N", min=0.01, max=366, help="How far back (7, with --history).")
+]
+Alert = Annotated[str, typer.Option("--alert", metavar="CONDITION", help="Wait until, say, 'H100:8 spot < 16'.")]
+Notify = Annotated[str, typer.Option("--notify", metavar="URL", help="Tell it there too (with --alert).")]
+Every = Annotated[str, typer.Option("--every", metavar="TIME", help="How often to ask (5m, with --alert).")]
+
+
 @app.command()
 def prices(
-    gpu: Annotated[
-        Optional[list[str]],
-        typer.Option("--gpu", metavar="NAME[:COUNT]", help="H100 (any count) or H100:8. Repeatable; all if left out."),
-    ] = None,
-    provider: Annotated[
-        Optional[list[str]], typer.Option("--provider", metavar="NAME", help="Ask only these. Repeatable.")
-    ] = None,
-    region: Annotated[
-        Optional[list[str]],
-        typer.Option("--region", metavar="GLOB", help="Regions or zones, such as 'us-*'. Repeatable."),
-    ] = None,
-    spot: Annotated[
-        Optional[bool], typer.Option("--spot/--on-demand", help="Only one market.", show_default=False)
-    ] = None,
-    max_price: Annotated[
-        str, typer.Option("--max-price", metavar="USD", help="What the whole machine may cost per hour.")
-    ] = "",
-    min_gpu_memory: Annotated[
-        str, typer.Option("--min-gpu-memory", metavar="GB", help="What each GPU must have at least.")
-    ] = "",
-    limit: Annotated[
-        Optional[int],
-        typer.Option("--limit", metavar="N", min=1, help="Show N offers (30 in the table, else all)."),
-    ] = None,
-    sort: Annotated[
-        str, typer.Option("--sort", metavar="ORDER", help="effective, price or availability.")
-    ] = "effective",
-    refresh: Annotated[
-        bool, typer.Option("--refresh", help="Ask again, also where an answer is fresh (5 minutes).")
-    ] = False,
-    timeout: Annotated[
-        float, typer.Option("--timeout", metavar="SECONDS", min=0.1, max=600, help="Wait so long for providers.")
-    ] = 30.0,
+    gpu: Gpus = None,
+    provider: Providers = None,
+    region: Regions = None,
+    spot: Spot = None,
+    max_price: MaxPrice = "",
+    min_gpu_memory: MinMemory = "",
+    limit: Limit = None,
+    sort: Sort = "effective",
+    refresh: Refresh = False,
+    timeout: Timeout = 30.0,
     as_json: Json = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, with the same keys.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Redraw every minute, and mark what moved.")] = False,
+    as_csv: Csv = False,
+    watch: Redraw = False,
+    history: History = False,
+    days: Days = None,
+    alert: Alert = "",
+    notify: Notify = "",
+    every: Every = "",
 ) -> None:
     """Show what GPUs every provider sells now, at what real cost."""
-    from spotlaunch.cli.prices import run
+    narrowed: dict[str, Any] = {"providers": provider or [], "regions": region or [], "spot": spot, "as_json": as_json}
+    table = {"--max-price": max_price, "--min-gpu-memory": min_gpu_memory, "--limit": limit}
+    table |= {"--refresh": refresh, "--csv": as_csv, "--watch": watch}
+    if alert or notify or every:
+        from spotlaunch.cli.alert import run as wait
 
-    _exit(
-        run(
-            gpus=gpu or [],
-            providers=provider or [],
-            regions=region or [],
-            spot=spot,
-            max_price=max_price,
-            min_gpu_memory=min_gpu_memory,
-            limit=limit,
-            sort=sort,
-            refresh=refresh,
-            timeout_s=timeout,
-            as_json=as_json,
-            as_csv=as_csv,
-            watch=watch,
+        beside = {**table, "--gpu": gpu, "--history": history, "--days": days}
+        _exit(wait(alert, notify_url=notify, every=every, timeout_s=timeout, beside=beside, **narrowed))
+    elif history or days is not None:
+        from spotlaunch.cli.history import run as look_back
+
+        _exit(look_back(gpus=gpu or [], days=days, asked=history, beside=table, **narrowed))
+    else:
+        from spotlaunch.cli.prices import run
+
+        _exit(
+            run(
+                gpus=gpu or [],
+                max_price=max_price,
+                min_gpu_memory=min_gpu_memory,
+                limit=limit,
+                sort=sort,
+                refresh=refresh,
+                timeout_s=timeout,
+                as_csv=as_csv,
+                watch=watch,
+                **narrowed,
+            )
         )
-    )
+
+
+@app.command()
+def gpus(as_json: Json = False) -> None:
+    """Show which GPUs there are, who sells them, and the cheapest."""
+    from spotlaunch.cli.gpus import run
+
+    _exit(run(as_json=as_json))
 
 
 @app.command()

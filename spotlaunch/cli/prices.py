@@ -12,8 +12,9 @@ from typing import NoReturn, get_args
 
 from spotlaunch.cli import pricetable, render
 from spotlaunch.cli.market import Asker, Seen, open_asker, read_gpus, tell_silent, whom_to_ask
+from spotlaunch.cli.options import market_of
 from spotlaunch.cli.pricewatch import Moves
-from spotlaunch.core.facts import Market, Want
+from spotlaunch.core.facts import Want
 from spotlaunch.core.pricelist import Row, Sort, Wish, price_list
 from spotlaunch.core.units import Unreadable, read_money_usd, read_size_gb
 from spotlaunch.errors import UsageError
@@ -64,7 +65,7 @@ def run(
         wish=Wish(
             gpus=read_gpus(gpus),
             regions=tuple(regions),
-            market=_market(spot),
+            market=market_of(spot),
             max_price_usd_hour=_max_price(max_price),
             min_gpu_memory_gb=_min_memory(min_gpu_memory),
         ),
@@ -172,12 +173,6 @@ def _nothing(wish: Wish, *, offered: int) -> str:
 
 
 # -- reading options --------------------------------------------------------------------------------------
-
-
-def _market(spot: bool | None) -> Market | None:
-    if spot is None:
-        return None
-    return "spot" if spot else "on-demand"
 
 
 def read_sort(word: str) -> Sort:

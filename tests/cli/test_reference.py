@@ -15,14 +15,20 @@ import pytest
 
 from spotlaunch.__main__ import run
 from spotlaunch.cli import overview, pricetable
+from spotlaunch.cli.alert import alert_json
 from spotlaunch.cli.check import _provider_row as provider_row
 from spotlaunch.cli.checkpoints import _json as checkpoint_json
 from spotlaunch.cli.events import event_json
+from spotlaunch.cli.gpus import cheapest_json, line_json
+from spotlaunch.cli.history import point_json
 from spotlaunch.cli.plan import plan_json
 from spotlaunch.core.answers import Answer
 from spotlaunch.core.book import Asked, JobState, MachineState, Outcome
+from spotlaunch.core.condition import parse_alert
 from spotlaunch.core.facts import Finding
+from spotlaunch.core.gpulist import gpu_list
 from spotlaunch.core.ledger import Bill
+from spotlaunch.core.pricecurve import Low
 from spotlaunch.core.pricelist import Terms, Wish, price_list
 from spotlaunch.core.rank import Ranking
 from spotlaunch.core.wire import PHASES
@@ -54,6 +60,10 @@ SECTIONS: list[tuple[str, Callable[[], dict[str, Any]]]] = [
     ("`checkpoints --json`", lambda: checkpoint_json(LISTING)),
     ("`check --json`", lambda: provider_row(Account(provider="aws"))),
     ("A finding", lambda: asdict(Finding(kind="quota", name="n", ok=True, detail="d"))),
+    ("`prices --alert --json`", lambda: {"text": "", **alert_json(parse_alert("H100 < 2"), ROW, 0.0)}),
+    ("A point", lambda: point_json(0.0, Low(price_usd_gpu_hour=Decimal(1), pool=a_pool()))),
+    ("A GPU", lambda: line_json(gpu_list([])[0], 0.0)),
+    ("The cheapest of a GPU", lambda: cheapest_json(an_offer(), 0.0)),
     ("A plan", lambda: PLAN),
     ("An offer of a plan", lambda: PLAN["offers"][0]),
 ]
