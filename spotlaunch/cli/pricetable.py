@@ -12,7 +12,7 @@ from typing import Any
 from spotlaunch.cli import render
 from spotlaunch.core.answers import Answer
 from spotlaunch.core.effective import Work
-from spotlaunch.core.facts import Offer
+from spotlaunch.core.facts import Offer, Pool
 from spotlaunch.core.pricelist import Row
 
 LIVE = "live"
@@ -29,7 +29,7 @@ def cells(row: Row, now: float, *, mark: str = "") -> list[str]:
     pool = offer.pool
     return [
         pool.provider,
-        pool.zone or pool.region,
+        _place(pool),
         pool.instance_type,
         pool.market,
         f"{offer.gpu}:{offer.gpu_count}" if offer.gpu else "",
@@ -43,6 +43,13 @@ def cells(row: Row, now: float, *, mark: str = "") -> list[str]:
         render.duration(row.age_s(now)),
         "; ".join(filter(None, (mark, offer.why, "" if offer.source == LIVE else offer.source))),
     ]
+
+
+def _place(pool: Pool) -> str:
+    """The zone, which on most clouds says its region as well; else both."""
+    if not pool.zone or pool.zone.startswith(pool.region):
+        return pool.zone or pool.region
+    return f"{pool.region}/{pool.zone}"
 
 
 def _available(offer: Offer) -> str:

@@ -444,7 +444,7 @@ def watching(
 
 def notes(draw: str) -> dict[str, str]:
     """What the note of each zone's line says."""
-    return {cells[1]: " ".join(cells[13:]) for cells in map(str.split, draw.splitlines()) if cells[:1] == ["one"]}
+    return {cells[1].rpartition("/")[2]: " ".join(cells[13:]) for cells in map(str.split, draw.splitlines()) if cells[:1] == ["one"]}
 
 
 def test_watching_marks_what_moved_since_the_last_draw(
@@ -486,3 +486,8 @@ def test_watching_asks_again_for_each_draw(cli: Cli, clouds: Clouds, monkeypatch
     lines = [json.loads(line) for line in out.splitlines()]
     assert [line["providers"][0]["asked_at"] for line in lines] == [NOW, NOW + prices.REDRAW_S]
     assert [list(line) for line in lines] == [["offers", "providers"]] * 2
+
+
+def test_a_zone_that_does_not_name_its_region_is_shown_with_it(cli: Cli, clouds: Clouds) -> None:
+    clouds.sell("one", at("3", zone="host-7"), at("4", zone="r1a"))
+    assert [line.split()[1] for line in cli("prices").out.splitlines()[1:3]] == ["r1/host-7", "r1a"]
