@@ -120,7 +120,8 @@ def _words(alert: Alert, row: Row) -> str:
     offer = row.offer
     amount = f"${render.usd(_amount_usd(alert, row))}/h for {'the machine' if alert.count else 'each GPU'}"
     whole = "" if alert.count or offer.gpu_count == 1 else f" (${render.usd(offer.price_usd_hour)}/h for all)"
-    return render.one_line(f"{amount}{whole}, {offer.gpu}:{offer.gpu_count}, {offer.pool}")
+    doubt = f"; {offer.why}" if offer.why else ""
+    return render.one_line(f"{amount}{whole}, {offer.gpu}:{offer.gpu_count}, {offer.pool}{doubt}")
 
 
 def alert_json(alert: Alert, row: Row, now: float) -> dict[str, Any]:

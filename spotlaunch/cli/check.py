@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,10 +10,11 @@ from typing import Any
 
 from spotlaunch.cli import render
 from spotlaunch.cli.book import open_book
+from spotlaunch.cli.market import whom_to_ask
 from spotlaunch.config import settings_of
 from spotlaunch.core.settings import Settings
 from spotlaunch.core.spec import BlobStoreRef
-from spotlaunch.errors import SpotlaunchError, UsageError
+from spotlaunch.errors import SpotlaunchError
 from spotlaunch.home import Home
 from spotlaunch.market.accounts import WORKERS_EACH, Account, Means, look
 from spotlaunch.ports import Provider
@@ -33,7 +33,7 @@ def run(file: Path | None, *, store: str, providers: Sequence[str], as_json: boo
     """
     home = Home.find()
     names = provider_names()
-    _refuse_unknown(providers, names)
+    named = whom_to_ask(providers) if providers else []
     stores = [BlobStoreRef(url=store)] if store else []
     if file is not None:
         spec = load_job(file, names=names, env=os.environ)
@@ -41,7 +41,7 @@ def run(file: Path | None, *, store: str, providers: Sequence[str], as_json: boo
         stores.append(spec.checkpoint.store)
     if not stores:
         stores.append(BlobStoreRef())
-    rows = [_provider_row(a) for a in _accounts(home, list(dict.fromkeys(providers)) or names)]
+    rows = [_provider_row(a) for a in _accounts(home, named or names)]
     rows += [_store_row(home, ref) for ref in stores]
     if as_json:
         render.as_json(rows)
@@ -65,14 +65,6 @@ def _accounts(home: Home, names: Sequence[str]) -> tuple[Account, ...]:
         workers=Workers(WORKERS_EACH * len(names), name="check"),
     )
     return look(settings, means)
-
-
-def _refuse_unknown(providers: Sequence[str], names: Sequence[str]) -> None:
-    for name in providers:
-        if name not in names:
-            near = difflib.get_close_matches(name.lower(), names, 1)
-            hint = f"did you mean {near[0]}?" if near else "there are: " + ", ".join(names)
-            raise UsageError(f"no provider is called {name[:60]!r}", hint=hint)
 
 
 # -- one row each: the stable keys of `check --json` ----------------------------------------------------

@@ -70,6 +70,11 @@ def test_a_price_that_is_true_already_is_told_at_once(cli: Cli, clouds: Clouds, 
     assert "waiting for H100 < 2.00 ($/h for each GPU), asking every 5m00s" in done.err
 
 
+def test_a_doubt_of_the_providers_is_told_with_the_price(cli: Cli, clouds: Clouds, given: Given) -> None:
+    clouds.sell("one", at("8", available="unknown", why="a bid may have to wait"))
+    assert cli("prices", "--alert", "H100 < 2").out.endswith("one:r1a/h100x8/spot; a bid may have to wait\n")
+
+
 def test_with_a_count_the_price_is_of_the_machine_and_it_says_so(cli: Cli, clouds: Clouds, given: Given) -> None:
     clouds.sell("one", CHEAP)
     done = cli("prices", "--alert", "H100:8 <= 8")

@@ -59,6 +59,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
     made = Registry()
     made.clouds["one"] = Cloud("one")
     monkeypatch.setattr("spotlaunch.cli.check.provider_names", made.names)
+    monkeypatch.setattr("spotlaunch.cli.market.provider_names", made.names)
     monkeypatch.setattr("spotlaunch.cli.check.connect", made.connect)
     monkeypatch.setattr("spotlaunch.cli.check.examine", made.examine)
     monkeypatch.setattr("spotlaunch.cli.check.settings_of", lambda home, name: Settings(provider=name))
