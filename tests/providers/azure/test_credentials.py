@@ -150,6 +150,17 @@ def test_a_login_that_fails_is_told_in_one_sentence_without_ids() -> None:
         Tokens((), make=lambda: source).header()
 
 
+def test_a_secret_that_azure_says_again_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    from azure.core.exceptions import ClientAuthenticationError
+
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", "hush-marker-secret")
+    source = Source()
+    source.fails = ClientAuthenticationError("Authentication failed: hush-marker-secret is not the secret.")
+    with pytest.raises(errors.NotAuthorized) as caught:
+        Tokens((), make=lambda: source).header()
+    assert caught.value.message == "no token: Authentication failed: *** is not the secret."
+
+
 @pytest.mark.parametrize(
     ("said", "why"),
     [

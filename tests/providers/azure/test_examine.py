@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from spotlaunch.core.settings import Settings
@@ -23,6 +25,12 @@ def test_a_good_account_has_all_calls_and_its_quotas(cloud: FakeAzure) -> None:
     assert found["NCASv3_T4 on demand in eastus"].ok
     others = found["other GPUs on demand in eastus"]
     assert "NCadsH100v5" in others.detail and "Quotas" in others.hint
+
+
+def test_the_subscription_is_in_no_log_line(cloud: FakeAzure, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    examine(settings=settings(cloud))
+    assert SUBSCRIPTION not in caplog.text
 
 
 def test_an_empty_quota_says_how_to_get_more(cloud: FakeAzure, monkeypatch: pytest.MonkeyPatch) -> None:

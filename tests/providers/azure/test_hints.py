@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from spotlaunch.core.facts import Want
@@ -89,7 +91,9 @@ def test_scores_that_are_throttled_cost_nothing_else(cloud: FakeAzure, connect: 
 def test_hints_that_fail_cost_nothing_else(cloud: FakeAzure, connect: Connect, kind: str) -> None:
     whole = {o.pool for o in connect().offers(H100)}
     cloud.fail(kind, path="ResourceGraph|placementScores")
-    offers = connect(ask_s=2.0, subscription_id="another").offers(H100)
+    began = time.monotonic()
+    offers = connect(ask_s=3.0, subscription_id="another").offers(H100)
+    assert time.monotonic() - began < 2.5, "a hint may take a part of the time only"
     assert {o.pool for o in offers} == whole
     assert {o.source for o in offers} == {"live"}
     assert {o.interruptions_per_hour for o in offers} == {None}
