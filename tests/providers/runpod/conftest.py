@@ -38,6 +38,8 @@ def connect(cloud: FakeRunpod) -> Connect:
     """RunPod with a good key; ``key=""`` without; ``ask_s`` for a whole question."""
 
     def make(*, key: str = KEY, ask_s: float = 10.0, **more: str) -> RunpodProvider:
-        return RunpodProvider(Asking.of(settings(cloud, key=key, **more)), now=lambda: NOW, ask_s=ask_s)
+        asking = Asking.of(settings(cloud, key=key, **more))
+        asking._api._sleep = lambda _: None  # no test waits for the pause before a call is repeated
+        return RunpodProvider(asking, now=lambda: NOW, ask_s=ask_s)
 
     return make

@@ -22,10 +22,12 @@ FAILING = [
     ("truncated", Transient, "the connection broke off"),
     ("drop", Transient, "the connection broke off"),
     ("hang", Transient, "did not answer"),
-    ("drip", Transient, "reading the answer took longer than 1 s"),
+    ("drip", Transient, ""),
     ("expired-token", NotAuthorized, "the API key is not accepted (invalid bearer token)"),
     ("forbidden", NotAuthorized, "the API key may not do this (access denied)"),
 ]
+
+SLOW = ("hang", "drip")  # what ends with the deadline only
 
 
 @pytest.mark.parametrize("key", [KEY, ""], ids=["key", "no key"])
@@ -34,11 +36,12 @@ def test_each_fault_is_told_in_one_line_within_the_deadline(
     connect: Connect, cloud: FakeRunpod, kind: str, error: type[ProviderError], words: str, key: str
 ) -> None:
     cloud.fail(kind, seconds=30 if kind == "throttle-retry-after" else 0.01)
+    ask_s = 1.0 if kind in SLOW else 10.0
     began = time.monotonic()
     with pytest.raises(error) as caught:
-        connect(key=key, ask_s=1.0).offers(WANT)
-    assert time.monotonic() - began < 2.0
-    assert words in caught.value.message or kind == "drip"
+        connect(key=key, ask_s=ask_s).offers(WANT)
+    assert time.monotonic() - began < ask_s + 2.0
+    assert words in caught.value.message
     assert "\n" not in caught.value.message
     assert caught.value.hint or error is Throttled
     if kind == "throttle-retry-after":
@@ -124,4 +127,4 @@ def test_an_answer_of_another_shape_is_told(
     monkeypatch.setattr(cloud, "_route", lambda r: Response(body=answer))
     for key in (KEY, ""):
         with pytest.raises(Transient, match="answered with"):
-            connect(key=key, ask_s=1.0).offers(WANT)
+            connect(key=key, ask_s=10.0).offers(WANT)

@@ -42,7 +42,9 @@ def connect(cloud: FakeVast) -> Connect:
 
     def make(*, key: str = KEY, ask_s: float = 10.0, **more: str) -> VastProvider:
         told = settings(cloud, key=key, **more)
-        return VastProvider(Asking.of(told), Terms.of(told), now=lambda: NOW, ask_s=ask_s)
+        asking = Asking.of(told)
+        asking._api._sleep = lambda _: None  # no test waits for the pause before a call is repeated
+        return VastProvider(asking, Terms.of(told), now=lambda: NOW, ask_s=ask_s)
 
     return make
 

@@ -83,6 +83,7 @@ def test_another_slice_of_the_same_shape_tells_the_price_on_demand(provider: Vas
     assert only(provider, "spot").price_usd_hour == Decimal(2)
 
 
+@settings(deadline=None)
 @given(
     floor=st.decimals("0.0001", 50, places=6, allow_nan=False),
     on_demand=st.none() | st.decimals("0.0001", 50, places=6, allow_nan=False),

@@ -91,4 +91,4 @@ def test_a_gpu_wanted_in_any_count_is_searched_once(connect: Connect, cloud: Fak
 
 def test_pages_that_are_refused_leave_what_was_found(connect: Connect, cloud: FakeVast) -> None:
     cloud.asks, cloud.searches_per_minute = machines(150), 2
-    assert len(connect(ask_s=1.0).offers(Want(gpus=(("H100", 1),)))) == 2 * 64
+    assert len(connect().offers(Want(gpus=(("H100", 1),)))) == 2 * 64
