@@ -11,7 +11,7 @@ from spotlaunch.core.handover import hand_over, may_return, return_to_spot
 from spotlaunch.core.hold import heed_condition, hold, is_held, release
 from spotlaunch.core.limits import cannot_start
 from spotlaunch.core.orders import begin, launch_key
-from spotlaunch.core.rank import Ranking
+from spotlaunch.core.rank import PASSING, Ranking
 
 
 def needs_machine(job: Job, live: list[Attempt]) -> bool:
@@ -71,7 +71,7 @@ def _find_machine(draft: Draft, job: Job, live: list[Attempt]) -> None:
 def _hopeless(draft: Draft, job: Job, ranking: Ranking) -> bool:
     """End a job for which every offer is an order its provider calls invalid. Says whether it did."""
     refused = [r for r in draft.refusals() if r.job == job.name and r.error == "InvalidOrder"]
-    fitting = [t for t in ranking.turned_down if t.filter in ("refusal", "availability", "age", "market")]
+    fitting = [t for t in ranking.turned_down if t.filter in PASSING]
     if not refused or not fitting:
         return False
     if not all(any(r.scope.covers(t.offer.pool) for r in refused) for t in fitting):

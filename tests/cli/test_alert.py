@@ -109,6 +109,12 @@ def test_what_cannot_be_had_makes_nothing_true(cli: Cli, clouds: Clouds, given: 
     assert len(given.slept) == 1
 
 
+def test_what_cannot_be_had_does_not_hide_what_can(cli: Cli, clouds: Clouds, given: Given) -> None:
+    clouds.sell("one", at("1", available="no"), at("8", zone="r1b"))
+    assert "one:r1b/" in cli("prices", "--alert", "H100 < 2").out
+    assert given.slept == []
+
+
 @pytest.mark.parametrize(
     "options",
     [

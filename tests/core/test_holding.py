@@ -134,6 +134,20 @@ def test_a_released_job_whose_offer_went_waits_and_still_buys_nothing_dearer() -
     assert after.job.waiting_since == NOW - 60
 
 
+def test_spot_that_is_too_dear_now_is_waited_for_with_patience_before_on_demand_is_paid() -> None:
+    released = held_job("price_usd_hour < 4", spec=a_spec(fallback=Fallback(patience_s=600.0)), waiting_since=NOW - 60)
+    after = look(released, offers=[an_offer("5.00"), PAID_OFFER])
+    assert (after.launches, after.kinds) == ([], ["waiting"])
+
+
+def test_a_job_whose_only_cheap_offer_is_invalid_waits_for_another_to_become_cheap() -> None:
+    invalid = a_refusal(Scope.of(a_pool()), job="digits", error="InvalidOrder")
+    refused = a_job(start_when=BELOW_1, attempts_ran=0, waiting_since=NOW - 60)
+    dear = an_offer("1.50", OTHER_ZONE)
+    assert look(refused, offers=[an_offer("0.90"), dear], refusals=[invalid]).job.state == "running"
+    assert look(refused, offers=[an_offer("0.90")], refusals=[invalid]).job.state == "failed"
+
+
 def test_a_launch_that_was_refused_does_not_end_the_condition() -> None:
     refused = a_job(start_when=BELOW_1, attempts_ran=0, waiting_since=NOW - 60)
     after = look(refused, offers=[an_offer("1.50"), an_offer("0.90", OTHER_ZONE)])
