@@ -97,7 +97,7 @@ TYPES: list[Row] = [
     ("a4x-maxgpu-4g-metal", _GB200, "nvidia-gb300", 4, 144, 960, 32, _ARM),
     # A workstation's licence on the same card, and a type that is on its way out.
     ("g2-workstation-8", _G2, "nvidia-l4-vws", 1, 8, 32, 0, _X),
-    ("a2-retired-1g", _on("us-central1:a"), "nvidia-tesla-a100", 1, 12, 85, 0, _X),
+    ("a2-highgpu-3g", _on("us-central1:a"), "nvidia-tesla-a100", 3, 36, 255, 0, _X),
     *((f"n1-standard-{v}", _ALL_N1, "", 0, v, 0, 0, _X) for v in (1, 2, 4, 8, 16, 32, 64, 96)),
     *((f"n2-standard-{v}", _ALL_N1, "", 0, v, 4 * v, 0, _X) for v in (2, 4, 8, 16, 32, 64)),
     ("g1-small", _ALL_N1, "", 0, 1, 2, 0, _X),
@@ -138,7 +138,7 @@ def machine_type(row: Row, zone: str) -> dict[str, Any]:
         made["accelerators"] = [{"guestAcceleratorType": accelerator, "guestAcceleratorCount": count}]
     if ssd:
         made["bundledLocalSsds"] = {"defaultInterface": "NVME", "partitionCount": ssd}
-    if name == "a2-retired-1g":
+    if name == "a2-highgpu-3g":
         made["deprecated"] = {"state": "DEPRECATED", "deprecated": "2026-01-01T00:00:00.000-08:00"}
     return made
 

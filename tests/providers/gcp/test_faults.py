@@ -36,6 +36,16 @@ HARMLESS = {"latency": 0.05, "clock-skew": 86_400.0}
 EMPTY = {"empty-pages"}
 
 
+def test_the_project_is_masked_wherever_google_says_it(
+    cloud: FakeGcp, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = f"Consumer {data.PROJECT} ({data.PROJECT_NUMBER}) was turned down"
+    monkeypatch.setattr(cloud, "refusals", {"forbidden": compute_error(403, "forbidden", said)})
+    cloud.fail("forbidden")
+    with pytest.raises(NotAuthorized, match=r"Consumer \*\*\* \(\*\*\*\) was turned down"):
+        make().offers(WANT)
+
+
 def test_every_fault_has_its_test() -> None:
     assert {*REFUSED, *HARMLESS, *EMPTY} == set(FAULTS)
 

@@ -107,7 +107,8 @@ def test_a_part_of_a_card_is_a_gpu_of_its_own(make: Make) -> None:
 
 def test_what_nobody_can_have_is_not_offered(make: Make) -> None:
     names = {o.pool.instance_type for o in make().offers(Want())}
-    assert not [n for n in names if n.startswith(("a4x", "n2")) or "workstation" in n or "retired" in n]
+    assert not [n for n in names if n.startswith(("a4x", "n2")) or "workstation" in n]
+    assert "a2-highgpu-3g" not in names  # on its way out
     assert len(names) > 30
 
 
