@@ -80,7 +80,11 @@ def sleep_whole(clock: Clock, seconds: float) -> None:
 
 
 class _Post:
-    """A POST of JSON: ``text`` is what ntfy, Slack and their likes show; the rest is for programs."""
+    """A POST of JSON: ``text`` is what Slack and its likes show; the rest is for programs.
+
+    An ntfy topic takes the body as it is, and shows one field of it with a template in the address
+    (https://docs.ntfy.sh/publish/, message templating).
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
