@@ -24,6 +24,10 @@ HOME = "us-east-1"
 READ_S = 10.0
 TRIES = 3
 
+# All that is asked of EC2. boto3 makes a method for each of its 800 operations, in every region's client anew, which
+# takes longer than all the answers; so clients get these only.
+EC2_CALLS = ("DescribeRegions", "DescribeInstanceTypes", "DescribeSpotPriceHistory")
+
 # A region's name as AWS forms it; the API answers a wrong one only with a name that no server has.
 _REGION = re.compile(r"[a-z]{2,3}(-[a-z]+)+-[0-9]{1,2}")
 # Where Linux says who made the computer. All EC2 machines say Amazon in one of them.
@@ -52,9 +56,10 @@ class Access:
 
     @property
     def home(self) -> str:
-        """The region for what is the same everywhere: the profile's, else the first that was set. After `look`."""
-        configured = self._session.region_name if self._session is not None else None
-        return configured or (self.regions[0] if self.regions else HOME)
+        """The region for what is the same everywhere: the profile's, else the first that was set."""
+        self.look()
+        assert self._session is not None
+        return str(self._session.region_name)
 
     def look(self) -> bool:
         """Find credentials; whether there are any. Asks a metadata service only on a machine of Amazon's.
@@ -68,14 +73,15 @@ class Access:
         with self._lock:
             if self._session is not None:
                 return bool(self.method)
-            if self.anonymous:
-                # Signed with nobody's key: only the signature tells a stand-in which region is meant.
-                self._session = boto3.Session(aws_access_key_id="anonymous", aws_secret_access_key="anonymous")
-                self.method = "none"
-                return True
             try:
                 core = botocore.session.Session(profile=self._profile or None)
-                if self.local or not _may_be_amazons():
+                _narrow(core.get_component("data_loader"))
+                if not core.get_config_variable("region"):
+                    core.set_config_variable("region", self.regions[0] if self.regions else HOME)
+                if self.anonymous:
+                    # Signed with nobody's key: only the signature tells a stand-in which region is meant.
+                    core.set_credentials("anonymous", "anonymous")
+                elif self.local or not _may_be_amazons():
                     core.get_component("credential_provider").remove("iam-role")
                 found = core.get_credentials()
                 self._session = boto3.Session(botocore_session=core)
@@ -87,10 +93,13 @@ class Access:
             self.redact = Redactor(_known(found))
             return True
 
-    def ask(self, service: str, operation: str, *, region: str, deadline: Deadline, **what: Any) -> dict[str, Any]:
+    def ask(
+        self, service: str, operation: str, key: str, *, region: str, deadline: Deadline, **what: Any
+    ) -> dict[str, Any]:
         """The answer to one call, as boto3 gives it. ``operation`` in boto3's spelling: ``describe_regions``.
 
-        Raises what the table of `errors` makes of a refusal, and `Transient` after the deadline.
+        Raises what the table of `errors` makes of a refusal, and `Transient` after the deadline and for an answer
+        that has nothing under ``key``: of half a document boto3 makes an empty answer.
         """
         from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
         from botocore.parsers import ResponseParserError
@@ -103,6 +112,8 @@ class Access:
         except (ClientError, BotoCoreError, ResponseParserError) as e:
             call = f"{service}:{''.join(w.capitalize() for w in operation.split('_'))}"
             raise errors.of_exception(e, call=call, redact=self.redact) from e
+        if key not in answer:
+            raise Transient("answered with something else than was asked", hint="try again")
         return answer
 
     def pages(
@@ -110,14 +121,12 @@ class Access:
     ) -> Iterator[Mapping[str, Any]]:
         """The items under ``key`` of all pages. As `ask`, and raises `Transient` when the pages do not end.
 
-        Not boto3's paginator: it follows pages for ever, and takes an answer without ``key`` for an empty one.
+        Not boto3's paginator: it follows pages for ever.
         """
         token, seen = "", set[str]()
         while True:
             more = {"NextToken": token} if token else {}
-            page = self.ask(service, operation, region=region, deadline=deadline, **what, **more)
-            if key not in page:
-                raise Transient("answered with something else than was asked", hint="try again")
+            page = self.ask(service, operation, key, region=region, deadline=deadline, **what, **more)
             yield from page[key]
             token = page.get("NextToken") or ""  # the last page has an empty text, or nothing
             if not token:
@@ -154,6 +163,20 @@ class Access:
             user_agent_extra=f"spotlaunch/{__version__}",
             proxies={} if self.local else None,  # a proxy cannot reach this computer
         )
+
+
+def _narrow(loader: Any) -> None:
+    """Let a session know the operations of `EC2_CALLS` only. Other services stay whole: boto3 itself asks some of
+    them for credentials."""
+    whole = loader.load_service_model
+
+    def load(service_name: str, type_name: str, api_version: str | None = None) -> Any:
+        model = whole(service_name, type_name, api_version)
+        if (service_name, type_name) != ("ec2", "service-2"):
+            return model
+        return {**model, "operations": {name: model["operations"][name] for name in EC2_CALLS}}
+
+    loader.load_service_model = load
 
 
 def _regions(settings: Settings) -> tuple[str, ...]:

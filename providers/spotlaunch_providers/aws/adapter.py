@@ -26,7 +26,7 @@ NO_CREDENTIALS = "no credentials: prices only"
 class AwsProvider:
     """AWS, as ``owner`` sees it. ``folder`` keeps slow-moving public data.
 
-    ``now`` gives seconds since the epoch; a whole question is answered within ``ask_s``.
+    ``now`` gives seconds since the epoch; a whole question is answered within ``ask_s``. ``pause``: see `Feeds`.
     """
 
     name = NAME
@@ -39,6 +39,7 @@ class AwsProvider:
         access: Access,
         now: Callable[[], float] = time.time,
         ask_s: float = ASK_S,
+        pause: Callable[[float], None] | None = None,
     ) -> None:
         self.owner = owner
         self.traits = replace(TRAITS, prices_only=NOT_YET)
@@ -46,7 +47,7 @@ class AwsProvider:
         self._now = now
         self._ask_s = ask_s
         # A stand-in for AWS without stand-ins for its feeds must not make us ask the real ones.
-        self._feeds = None if access.local and not access.feeds else Feeds(access.feeds, folder)
+        self._feeds = None if access.local and not access.feeds else Feeds(access.feeds, folder, pause=pause)
 
     def offers(self, want: Want) -> Sequence[Offer]:
         """Every match with its price now: spot by zone, on-demand by region; without credentials by public feeds.

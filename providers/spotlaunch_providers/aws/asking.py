@@ -115,8 +115,8 @@ def _regions_and_shapes(access: Access, want: Want, deadline: Deadline) -> tuple
 
 def ask_regions(access: Access, *, deadline: Deadline) -> tuple[str, ...]:
     """The regions that are enabled in the account."""
-    answer = access.ask("ec2", "describe_regions", region=access.home, deadline=deadline)
-    return tuple(sorted(str(told["RegionName"]) for told in answer.get("Regions") or ()))
+    answer = access.ask("ec2", "describe_regions", "Regions", region=access.home, deadline=deadline)
+    return tuple(sorted(str(told["RegionName"]) for told in answer["Regions"]))
 
 
 def _advice(feeds: Feeds | None, want: Want, now: float, deadline: Deadline) -> Callable[[], Bands]:

@@ -67,9 +67,11 @@ class _Call:
 
 
 def _calls(access: Access, deadline: Deadline, now: float) -> Sequence[_Call]:
-    def ask(service: str, operation: str, good: str, region: str = access.home, **what: object) -> Callable[[], str]:
+    def ask(
+        service: str, operation: str, key: str, good: str, region: str = access.home, **what: object
+    ) -> Callable[[], str]:
         def make() -> str:
-            access.ask(service, operation, region=region, deadline=deadline, **what)
+            access.ask(service, operation, key, region=region, deadline=deadline, **what)
             return good
 
         return make
@@ -82,6 +84,7 @@ def _calls(access: Access, deadline: Deadline, now: float) -> Sequence[_Call]:
     history = ask(
         "ec2",
         "describe_spot_price_history",
+        "SpotPriceHistory",
         f"spot prices, tried in {access.home}",
         StartTime=datetime.fromtimestamp(now, UTC),
         MaxResults=1,
@@ -91,14 +94,24 @@ def _calls(access: Access, deadline: Deadline, now: float) -> Sequence[_Call]:
         {"Type": "TERM_MATCH", "Field": "regionCode", "Value": HOME},
     ]
     prices = ask(
-        *("pricing", "get_products", "on-demand prices", HOME), ServiceCode="AmazonEC2", Filters=offered, MaxResults=1
+        "pricing",
+        "get_products",
+        "PriceList",
+        "on-demand prices",
+        HOME,
+        ServiceCode="AmazonEC2",
+        Filters=offered,
+        MaxResults=1,
     )
     return (
-        _Call(finding="sts:GetCallerIdentity", make=ask("sts", "get_caller_identity", "the credentials are good")),
+        _Call(
+            finding="sts:GetCallerIdentity",
+            make=ask("sts", "get_caller_identity", "Account", "the credentials are good"),
+        ),
         _Call(finding="ec2:DescribeRegions", make=regions),
         _Call(
             finding="ec2:DescribeInstanceTypes",
-            make=ask("ec2", "describe_instance_types", "what each type holds", MaxResults=5),
+            make=ask("ec2", "describe_instance_types", "InstanceTypes", "what each type holds", MaxResults=5),
         ),
         _Call(finding="ec2:DescribeSpotPriceHistory", make=history),
         _Call(finding="pricing:GetProducts", make=prices),
@@ -108,13 +121,15 @@ def _calls(access: Access, deadline: Deadline, now: float) -> Sequence[_Call]:
 def _quota_call(access: Access, quota: Quota, deadline: Deadline) -> _Call:
     def make() -> str:
         answer = access.ask(
-            *("service-quotas", "get_service_quota"),
+            "service-quotas",
+            "get_service_quota",
+            "Quota",
             region=access.home,
             deadline=deadline,
             ServiceCode="ec2",
             QuotaCode=quota.code,
         )
-        return f"{float(answer['Quota']['Value']):g}"
+        return f"{float(answer['Quota'].get('Value') or 0):g}"
 
     return _Call(finding=f"vCPUs, {quota.what}", make=make, quota=quota, region=access.home)
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -40,15 +40,19 @@ ADVISOR_FRESH_S = 24 * 3600.0
 
 
 class Feeds:
-    """The feeds under ``base``, or where AWS has them. ``folder`` keeps the Advisor's table for a day."""
+    """The feeds under ``base``, or where AWS has them. ``folder`` keeps the Advisor's table for a day.
 
-    def __init__(self, base: str, folder: Path) -> None:
+    ``pause`` waits between tries, in place of the kit's own way.
+    """
+
+    def __init__(self, base: str, folder: Path, *, pause: Callable[[float], None] | None = None) -> None:
         self._base = base
         mark = hashlib.sha256((base or ADVISOR).encode()).hexdigest()[:8]
         self._kept = folder / f"advisor-{mark}.json"
         self._age_s = threading.local()
-        self._prices = Api(base or PRICES, judge=self._judge)
-        self._advisor = Api(base or ADVISOR, judge=self._judge)
+        how = {"sleep": pause} if pause else {}
+        self._prices = Api(base or PRICES, judge=self._judge, **how)
+        self._advisor = Api(base or ADVISOR, judge=self._judge, **how)
 
     def spot(self, *, deadline: Deadline) -> tuple[SpotPrices, float]:
         """Linux spot prices by region (the zone is empty), and how many seconds old the feed was.

@@ -35,6 +35,7 @@ from tests.fakes.clouds.server import FakeCloud, Fault, Request, Response, route
 
 # These are planted to be looked for: no output may hold them.
 ACCOUNT = "210987654321"
+ROLE_KEY = "ASIAMARKERROLE000001"
 USER = f"arn:aws:iam::{ACCOUNT}:user/marker-user"
 
 _SCOPE = re.compile(
@@ -314,6 +315,16 @@ class FakeAws(FakeCloud):
     @route("POST", r"/sts/[^/]+/GetCallerIdentity")
     def get_caller_identity(self, request: Request) -> Response:
         return sts("GetCallerIdentity", {"Arn": USER, "UserId": "AIDAMARKERMARKER1234", "Account": ACCOUNT})
+
+    @route("POST", r"/sts/[^/]+/AssumeRole")
+    def assume_role(self, request: Request) -> Response:
+        """Whoever assumes a role gets this key, which is good for an hour."""
+        if self.keys is not None:
+            self.keys.add(ROLE_KEY)
+        end = datetime.fromtimestamp(time.time() + 3600, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        given = {"AccessKeyId": ROLE_KEY, "SecretAccessKey": "marker-role", "SessionToken": "marker-session"}
+        user = {"AssumedRoleId": "AROAMARKERMARKER1234:me", "Arn": f"{request.form.get('RoleArn')}/me"}
+        return sts("AssumeRole", {"Credentials": {**given, "Expiration": end}, "AssumedRoleUser": user})
 
     @route("POST", r"/pricing/(?P<region>[^/]+)/GetProducts")
     def get_products(self, request: Request) -> Response:

@@ -22,6 +22,7 @@ PARAMETERS = {
         *("ProductDescription.N", "Filter.N", "MaxResults", "NextToken"),
     },
     "GetCallerIdentity": set(),
+    "AssumeRole": {"RoleArn", "RoleSessionName", "DurationSeconds", "ExternalId", "Policy"},
 }
 TYPE_FILTERS = {
     *("instance-type", "supported-usage-class", "current-generation", "processor-info.supported-architecture"),

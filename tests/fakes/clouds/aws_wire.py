@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -22,8 +22,8 @@ def ec2(action: str, body: Mapping[str, Any]) -> Response:
     return Response(body=f'<?xml version="1.0" encoding="UTF-8"?>\n{text}', headers=_XML)
 
 
-def sts(action: str, body: Mapping[str, str]) -> Response:
-    inner = "".join(_element(name, value) for name, value in body.items())
+def sts(action: str, body: Mapping[str, Any]) -> Response:
+    inner = "".join(_element(name, value, spell=str) for name, value in body.items())
     text = (
         f'<{action}Response xmlns="{_STS}"><{action}Result>{inner}</{action}Result>'
         f"<ResponseMetadata><RequestId>{REQUEST_ID}</RequestId></ResponseMetadata></{action}Response>"
@@ -52,19 +52,24 @@ def refusal(service: str, status: int, code: str, message: str) -> Response:
     return Response(status=status, body=f'<?xml version="1.0" encoding="UTF-8"?>\n{text}', headers=_XML)
 
 
-def _element(tag: str, value: Any) -> str:
+# Lists that the wire calls otherwise than the API does.
+_SETS = {"EbsCards": "ebsCardSet", "InterfaceTypes": "interfaceTypeSet", "Workloads": "workloadSet"}
+
+
+def _lower(name: str) -> str:
+    return _SETS.get(name) or name[:1].lower() + name[1:]
+
+
+def _element(tag: str, value: Any, *, spell: Callable[[str], str] = _lower) -> str:
+    """``spell``: from a member's name to its element's. EC2 begins them in lower case, STS does not."""
     if value is None:
         return ""
     if isinstance(value, Mapping):
-        inner = "".join(_element(_lower(name), v) for name, v in value.items())
+        inner = "".join(_element(spell(name), v, spell=spell) for name, v in value.items())
     elif isinstance(value, (list, tuple)):
-        inner = "".join(_element("item", v) for v in value)
+        inner = "".join(_element("item", v, spell=spell) for v in value)
     elif isinstance(value, bool):
         inner = "true" if value else "false"
     else:
         inner = escape(str(value))
     return f"<{tag}>{inner}</{tag}>"
-
-
-def _lower(name: str) -> str:
-    return name[:1].lower() + name[1:]
