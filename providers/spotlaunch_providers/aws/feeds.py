@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,9 @@ class Feeds:
         mark = hashlib.sha256((base or ADVISOR).encode()).hexdigest()[:8]
         self._kept = folder / f"advisor-{mark}.json"
         self._age_s = threading.local()
-        how = {"sleep": pause} if pause else {}
-        self._prices = Api(base or PRICES, judge=self._judge, **how)
-        self._advisor = Api(base or ADVISOR, judge=self._judge, **how)
+        api: Callable[..., Api] = partial(Api, sleep=pause) if pause else Api
+        self._prices = api(base or PRICES, judge=self._judge)
+        self._advisor = api(base or ADVISOR, judge=self._judge)
 
     def spot(self, *, deadline: Deadline) -> tuple[SpotPrices, float]:
         """Linux spot prices by region (the zone is empty), and how many seconds old the feed was.

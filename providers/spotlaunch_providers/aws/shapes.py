@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -129,7 +130,9 @@ def _gpus(instance_type: str, gpus: Sequence[Mapping[str, Any]]) -> tuple[str, i
     size = float(first.get("GpuPartitionSize") or 0)
     if 0 < size < 1:
         # The memory is the slice's own, and would settle a name wrongly.
-        return slice_name(gpu_name(word, 0), round(1 / size)), int(first.get("LogicalGpuCount") or 1), memory_mib
+        # An odd part (0.4) is told as the next smaller slice, so that 0.9 does not pass for a whole one.
+        parts = math.ceil(1 / size - 0.05)
+        return slice_name(gpu_name(word, 0), parts), int(first.get("LogicalGpuCount") or 1), memory_mib
     return gpu_name(word, memory_mib), sum(int(g.get("Count") or 0) for g in gpus), memory_mib
 
 

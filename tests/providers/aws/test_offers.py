@@ -108,6 +108,17 @@ def test_one_call_for_each_region_and_one_each_for_types_regions_prices_and_advi
     assert len(cloud.calls) == 17 + 4
 
 
+def test_only_prices_of_wanted_types_with_linux_are_asked_for(cloud: FakeAws, make: Make) -> None:
+    make(regions="us-east-1").offers(gpus("H100"))
+    (spot,) = (c.form for c in cloud.called("DescribeSpotPriceHistory"))
+    assert {v for k, v in spot.items() if "Value" in k} == {"p5.4xlarge", "p5.48xlarge"}
+    assert spot["ProductDescription.1"] == "Linux/UNIX"
+    (listed,) = (c.json for c in cloud.called("GetProducts"))
+    filters = {f["Field"]: f["Value"] for f in listed["Filters"]}
+    assert filters["instanceType"] == "p5.48xlarge,p5.4xlarge" or filters["instanceType"] == "p5.4xlarge,p5.48xlarge"
+    assert filters["capacitystatus"] == "Used" and filters["regionCode"] == "us-east-1"
+
+
 def test_only_the_wanted_market_is_asked_for(cloud: FakeAws, make: Make) -> None:
     offers = make().offers(Want(gpus=(("H100", 8),), markets=("on-demand",)))
     assert offers and {(o.pool.market, o.gpu_count) for o in offers} == {("on-demand", 8)}

@@ -4,8 +4,11 @@ import copy
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spotlaunch.core.facts import Want
+from spotlaunch.core.gpus import gpu_matches
 from spotlaunch_providers.aws.shapes import known_shapes, shape_of, wanted
 from tests.fakes.clouds.aws_data import has_gpus, instance_types
 
@@ -36,6 +39,22 @@ def test_the_table_for_those_without_credentials_says_what_the_api_says() -> Non
 def test_a_slice_says_which_part_of_a_gpu_it_is(size: str, gpu: str, gb: float) -> None:
     shape = shape_of(instance_types()[f"g6f.{size}"])
     assert shape is not None and (shape.gpu, shape.gpu_count, shape.gpu_memory_gb) == (gpu, 1, gb)
+
+
+@given(
+    st.integers(0, 8),
+    st.integers(1, 8),
+    st.floats(0.01, 0.95),
+    st.sampled_from(["L4", "A100", "H100", "NVIDIA", "RTX PRO Server 6000"]),
+    st.integers(0, 300_000),
+)
+def test_no_part_of_a_gpu_ever_serves_who_asked_for_a_whole_one(
+    count: int, logical: int, part: float, name: str, mib: int
+) -> None:
+    words = {"Count": count, "LogicalGpuCount": logical, "GpuPartitionSize": part, "Name": name}
+    shape = shape_of(told("g6f.xlarge", **words, MemoryInfo={"SizeInMiB": mib}))
+    assert shape is not None and shape.gpu_count == logical
+    assert not [gpu for gpu in ("L4", "A100", "H100", "RTXPRO6000") if gpu_matches(gpu, shape.gpu)]
 
 
 def test_a_gpu_without_a_count_and_without_a_part_is_not_offered() -> None:
