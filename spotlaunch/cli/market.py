@@ -5,14 +5,14 @@ from __future__ import annotations
 import difflib
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from spotlaunch.cli import render
 from spotlaunch.config import settings_of
 from spotlaunch.core.answers import Answer
-from spotlaunch.core.facts import Offer, Want
+from spotlaunch.core.facts import Market, Offer, Want
 from spotlaunch.core.gpus import gpu_problem, parse_gpu
 from spotlaunch.core.pricelist import Terms
 from spotlaunch.core.rates import Rates
@@ -129,17 +129,30 @@ def read_gpus(words: Sequence[str]) -> tuple[tuple[str, int], ...]:
     return tuple(dict.fromkeys(gpus))
 
 
-def tell_silent(answers: Sequence[Answer]) -> None:
-    """On stderr, a line for each provider that gave nothing, with the reason and what to do."""
+def tell_silent(
+    answers: Sequence[Answer], *, shown: Collection[str] | None = None, market: Market | None = None
+) -> None:
+    """On stderr, a line for each provider that gave nothing, with the reason and what to do.
+
+    ``shown``: the providers of which there are lines (None: those with offers); ``market``: the one asked for.
+    """
     told: set[tuple[str, str]] = set()
     for a in answers:
-        if a.offers:
+        if a.provider in shown if shown is not None else a.offers:
             continue
-        why, hint = (a.failure, a.hint) if a.failure else ("sells nothing like that", "")
+        why, hint = (a.failure, a.hint) if a.failure else (_why_nothing(a, market), "")
         if a.failure and (why, hint) in told:
             why, hint = "the same", ""  # a mistake in config.yaml, say, which is long, and everybody's
         told.add((why, hint))
         render.say(f"{a.provider}: {render.one_line(why)}" + (f" (hint: {render.one_line(hint)})" if hint else ""))
+
+
+def _why_nothing(answer: Answer, market: Market | None) -> str:
+    if not answer.offers:
+        return "sells nothing like that"
+    if market is not None and all(o.pool.market != market for o in answer.offers):
+        return f"sells nothing like that in the market {market}"
+    return f"none of its {len(answer.offers)} offers is what you ask for"
 
 
 def _of_book(home: Home) -> tuple[str, Rates]:

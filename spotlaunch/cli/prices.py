@@ -118,9 +118,18 @@ def _show(asked: Asked, seen: Seen, rows: list[Row], *, moves: Moves | None = No
         pricetable.print_json(rows[: asked.limit], seen.answers, seen.now, line=moves is not None)
     elif asked.form == "csv":
         pricetable.print_csv(rows[: asked.limit], seen.now)
-        tell_silent(seen.answers)
+        _tell_silent(asked, seen, rows)
     else:
         _show_table(asked, seen, rows, moves or Moves())
+
+
+def _tell_silent(asked: Asked, seen: Seen, rows: list[Row]) -> None:
+    # With no lines at all, "none of all offers" was said already; whose market it is not is worth saying still.
+    market = asked.wish.market
+    shown = {r.offer.pool.provider for r in rows} or {
+        o.pool.provider for o in seen.offers if market in (None, o.pool.market)
+    }
+    tell_silent(seen.answers, shown=shown, market=market)
 
 
 def _show_table(asked: Asked, seen: Seen, rows: list[Row], moves: Moves) -> None:
@@ -137,7 +146,7 @@ def _show_table(asked: Asked, seen: Seen, rows: list[Row], moves: Moves) -> None
             render.say(f"  {text}")
     elif not rows and seen.answered:
         render.say(_nothing(asked.wish, offered=sum(len(a.offers) for a in seen.answers)))
-    tell_silent(seen.answers)
+    _tell_silent(asked, seen, rows)
     for note in pricetable.footnotes(shown, seen.answers, seen.terms.work):
         render.say(note)
 

@@ -32,13 +32,14 @@ class Answer:
 def covers(wide: Want, narrow: Want) -> bool:
     """Whether an answer to ``wide`` holds everything that ``narrow`` asks for.
 
-    An answer has every match (that is the promise of `Provider.offers`), so one to a wider want will do.
+    An answer has every match (that is the promise of `Provider.offers`), so one to a wider want will do. Disk is
+    not a matter of more or less: where it is part of the price, the price is for just so much of it.
     """
     return (
         wide.image == narrow.image
         and wide.cpus <= narrow.cpus
         and wide.memory_gb <= narrow.memory_gb
-        and wide.disk_gb <= narrow.disk_gb
+        and wide.disk_gb == narrow.disk_gb
         and set(narrow.markets) <= set(wide.markets)
         and _gpus_cover(wide.gpus, narrow.gpus)
     )

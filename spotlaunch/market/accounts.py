@@ -20,6 +20,10 @@ T = TypeVar("T")
 
 DEADLINE_S = 20.0
 
+# Enough to see that it can be asked. For everything that it sells some clouds take hundreds of calls, and one
+# (which allows ten a minute) would then refuse whoever looks at prices next.
+TRIED = Want(gpus=(("H100", 1),))
+
 # Two calls each, beside being connected and examined: one that hangs must not keep another from being asked.
 WORKERS_EACH = 4
 
@@ -28,7 +32,8 @@ WORKERS_EACH = 4
 class Account:
     """What a provider lets us do. ``problem`` (with ``hint``) says why nothing can be launched there, if so.
 
-    ``offers`` and ``machines`` count what it sells and what it runs of ours; None where it did not say.
+    ``offers`` (to `TRIED`) and ``machines`` count what it answered and what it runs of ours; None where it did
+    not say.
     ``prices_only`` and ``rehearsal`` are its traits of these names.
     """
 
@@ -82,7 +87,7 @@ def look(providers: Mapping[str, Settings], means: Means, *, deadline_s: float =
 
 def _ask(provider: Provider, workers: Executor) -> tuple[Future[int], Future[int] | None]:
     """What a job would need of it: offers, and its machines where it can have any."""
-    offers = workers.submit(lambda: len(provider.offers(Want())))
+    offers = workers.submit(lambda: len(provider.offers(TRIED)))
     if provider.traits.prices_only:
         return offers, None
     return offers, workers.submit(lambda: len(provider.list_machines()))

@@ -444,7 +444,11 @@ def watching(
 
 def notes(draw: str) -> dict[str, str]:
     """What the note of each zone's line says."""
-    return {cells[1].rpartition("/")[2]: " ".join(cells[13:]) for cells in map(str.split, draw.splitlines()) if cells[:1] == ["one"]}
+    return {
+        cells[1].rpartition("/")[2]: " ".join(cells[13:])
+        for cells in map(str.split, draw.splitlines())
+        if cells[:1] == ["one"]
+    }
 
 
 def test_watching_marks_what_moved_since_the_last_draw(
@@ -491,3 +495,17 @@ def test_watching_asks_again_for_each_draw(cli: Cli, clouds: Clouds, monkeypatch
 def test_a_zone_that_does_not_name_its_region_is_shown_with_it(cli: Cli, clouds: Clouds) -> None:
     clouds.sell("one", at("3", zone="host-7"), at("4", zone="r1a"))
     assert [line.split()[1] for line in cli("prices").out.splitlines()[1:3]] == ["r1/host-7", "r1a"]
+
+
+def test_who_does_not_sell_in_the_market_asked_for_says_so(cli: Cli, clouds: Clouds) -> None:
+    clouds.sell("one", STEADY)
+    clouds.sell("two", PAID)
+    assert "two: sells nothing like that in the market spot" in cli("prices", "--spot").err
+    assert "sells nothing" not in cli("prices").err
+    assert "two: sells nothing like that in the market spot" in cli("prices", "--spot", "--provider", "two").err
+
+
+def test_who_sells_only_what_is_too_dear_says_so(cli: Cli, clouds: Clouds) -> None:
+    clouds.sell("one", STEADY)
+    clouds.sell("two", at("99"), at("98", zone="r1b"))
+    assert "two: none of its 2 offers is what you ask for" in cli("prices", "--max-price", "50").err

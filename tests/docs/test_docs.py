@@ -12,7 +12,7 @@ import typer.main
 
 from spotlaunch.cli.app import app
 from spotlaunch.core.jobfile import read_job
-from spotlaunch.registry import provider_names
+from spotlaunch.registry import REHEARSALS, known_settings, provider_names
 from tests.docs.pages import PAGES, ROOT, blocks, headings, inline_code, links, shown
 
 VARIABLE = re.compile(r"\bSPOTLAUNCH_[A-Z_]*[A-Z]\b")
@@ -100,9 +100,30 @@ def test_every_make_target_named_exists(page: Path) -> None:
     assert named <= targets, shown(page)
 
 
+def settings_variables() -> dict[str, dict[str, str]]:
+    """By provider, its keys with our variable for each."""
+    return {
+        name: {key: f"SPOTLAUNCH_{name}_{key}".upper() for key in known_settings(name) or {}}
+        for name in provider_names()
+    }
+
+
+@pytest.mark.parametrize("name", [n for n in provider_names() if (ROOT / f"docs/providers/{n}.md").exists()])
+def test_a_providers_page_has_every_key_with_its_variables_and_no_other(name: str) -> None:
+    known = known_settings(name) or {}
+    rows = re.findall(r"^\| `(\w+)` \| (`SPOTLAUNCH_[^|]*) \|", (ROOT / f"docs/providers/{name}.md").read_text(), re.M)
+    told = {key: set(re.findall(r"`(\w+)`", variables)) for key, variables in rows}
+    assert told == {key: {settings_variables()[name][key], *setting.env} for key, setting in known.items()}
+
+
+def test_every_cloud_has_a_page() -> None:
+    assert set(provider_names()) - REHEARSALS == {p.stem for p in (ROOT / "docs/providers").glob("*.md")}
+
+
 def test_variables_of_documents_and_code_are_the_same() -> None:
     sources = [p for room in ("spotlaunch", "providers") for p in (ROOT / room).rglob("*.py")]
-    in_code = {name for p in sources for name in VARIABLE.findall(p.read_text())}
+    in_code = {name for p in sources for name in VARIABLE.findall(p.read_text())} - {"SPOTLAUNCH_"}
+    in_code |= {variable for variables in settings_variables().values() for variable in variables.values()}
     in_docs = {name for page in PAGES for name in VARIABLE.findall(page.read_text())}
     assert in_docs - in_code == set(), "named in the documents, and nowhere in the code"
     assert in_code - in_docs == set(), "in the code, and nowhere in the documents"
