@@ -57,7 +57,7 @@ demo: export PATH := $(CURDIR)/$(BIN):$(PATH)
 demo: $(VENV)/.demo ## train a classifier on machines that are taken away; about 75 seconds
 	@mkdir -p $(DEMO) && { cat configs/demo/market.yaml; echo "# begun $$(date) by process $$$$"; } >$(DEMO)/market.yaml
 	@$(BIN)/spotlaunch submit configs/demo/job.yaml --follow --yes; code=$$?; \
-	SPOTLAUNCH_LOCAL_MARKET=default $(BIN)/spotlaunch check >/dev/null 2>&1; \
+	SPOTLAUNCH_LOCAL_MARKET=default $(BIN)/spotlaunch check --provider local >/dev/null 2>&1; \
 	echo; echo "the whole story:  $(BIN)/spotlaunch events demo  (of a later run: demo-2, demo-3, ...)"; \
 	exit $$code
 

@@ -6,11 +6,12 @@ import argparse
 import time
 
 from spotlaunch.core.facts import Want
-from tests.bench import commands, looks, markets, ranking
+from tests.bench import clouds, commands, looks, markets, ranking
 from tests.sim.world import run_world
 
 LOOK_PROMISED_S = 1.0
 RANK_PROMISED_S = 1.0
+CLOUDS_PROMISED = 1.3
 
 # What is remembered, what is asked, and what was promised: milliseconds, and megabytes at most.
 H100 = Want(gpus=(("H100", 0),))
@@ -27,10 +28,12 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1000, help="how many jobs `status` shows")
     parser.add_argument("--live", type=int, default=500, help="how many live jobs a look sees")
     parser.add_argument("--offers", type=int, default=100_000, help="how many offers are ranked")
+    parser.add_argument("--latency", type=float, default=0.3, help="seconds that each call to a fake cloud takes")
     parser.add_argument("--worlds", type=int, default=4, help="how many worlds are simulated")
     args = parser.parse_args()
     show_commands(args.turns, args.jobs)
     show_prices(args.turns)
+    show_clouds(args.latency)
     show_looks(args.live)
     show_ranking(args.offers)
     show_worlds(args.worlds)
@@ -56,6 +59,18 @@ def show_prices(turns: int) -> None:
         late = "  TOO MUCH" if cost.ms > most_ms or cost.mb > most_mb else ""
         told = f"{cost.ms:>11.0f}{cost.ms / bare.ms:>12.1f}{most_ms:>13.0f}{cost.mb:>6.0f}{most_mb:>13.0f}"
         print(f"{what:<24}{' '.join(arguments):<20}{told}{late}")
+
+
+def show_clouds(latency_s: float) -> None:
+    found = clouds.measured(latency_s)
+    alone = {name: cost for name, cost in found.items() if name != clouds.ALL}
+    slowest = max(cost.seconds for cost in alone.values())
+    print(f"\n{'prices --gpu H100, nothing remembered':<40}{'seconds':>9}{'HTTP calls':>12}   ({latency_s:g} s a call)")
+    for name, cost in found.items():
+        print(f"{name:<40}{cost.seconds:>9.2f}{cost.calls:>12}")
+    ratio = found[clouds.ALL].seconds / slowest
+    late = "  TOO SLOW" if ratio > CLOUDS_PROMISED else ""
+    print(f"{'all, as times the slowest alone':<40}{ratio:>9.2f}{'':>12}   (promised {CLOUDS_PROMISED:g}){late}")
 
 
 def show_looks(live: int) -> None:

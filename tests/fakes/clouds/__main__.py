@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 
 from tests.fakes.clouds.all import FAKES
-
 from tests.fakes.clouds.server import FAULTS
 
 # Fixed, so that the variables can be set once in a shell.

@@ -57,6 +57,9 @@ class Response:
 
 JSON = "application/json"
 
+# No cloud has this path: it tells another process how many calls there were.
+CALLS = "/-/calls"
+
 # The faults that every fake knows. `times`: how many calls it hits (None: all, until healed); `path`: a regular
 # expression that the call's path must hold, so that one API of a cloud can fail alone.
 FAULTS = (
@@ -147,6 +150,8 @@ class FakeCloud:
 
     def answer(self, request: Request) -> tuple[Response, list[Fault]]:
         """The response to one call, with the faults that hit it."""
+        if request.path == CALLS:
+            return Response(body=len(self.calls)), []
         with self._lock:
             self.calls.append(request)
             hits = [f for f in self._faults if f.times != 0 and re.search(f.path, request.path)]
