@@ -29,7 +29,7 @@ MARKERS = (
 
 # What a cloud may say when it refuses: it names the caller, and one that is careless repeats what it was sent.
 WORDS = {
-    "aws": f"User: arn:aws:iam::{AWS_ACCOUNT}:user/ann in {AWS_ACCOUNT} with {AWS_KEY} {AWS_SECRET} {AWS_TOKEN} may not",
+    "aws": f"User: arn:aws:iam::{AWS_ACCOUNT}:user/ann with {AWS_KEY} {AWS_SECRET} {AWS_TOKEN} may not",
     "gcp": f"project {PROJECT} (projects/{PROJECT_NUMBER}) may not read projects/{PROJECT}/regions/x",
     "azure": f"subscription '{SUBSCRIPTION}' of /subscriptions/{SUBSCRIPTION}/x may not",
     "runpod": f"Bearer {RUNPOD_KEY}, key {RUNPOD_KEY} may not",
