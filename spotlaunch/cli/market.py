@@ -62,17 +62,22 @@ class Asker:
         self, names: Sequence[str], want: Want, *, max_age_s: float = FRESH_S, deadline_s: float = DEADLINE_S
     ) -> Seen:
         """What each of ``names`` answers to ``want`` within ``deadline_s``; an answer of ``max_age_s`` ago will do."""
+        # Two each: one that hangs at being set up must not keep another from being asked.
+        workers = Workers(2 * len(names), name="survey")
         means = Means(
             settings=self._settings,
             connect=self._connect,
             now=time.time,
-            # Two each: one that hangs at being set up must not keep another from being asked.
-            workers=Workers(2 * len(names), name="survey"),
+            workers=workers,
             memory=self._memory,
             complain=_complain,
             asking=lambda asked: _tell_asking(asked, deadline_s),
         )
-        answers = survey(names, want, means, max_age_s=max_age_s, deadline_s=deadline_s)
+        try:
+            answers = survey(names, want, means, max_age_s=max_age_s, deadline_s=deadline_s)
+        finally:
+            # Who watches asks for weeks: threads must not pile up. One that hangs ends when its call does.
+            workers.shutdown(wait=False, cancel_futures=True)
         starts = {a.provider: a.start_s for a in answers}
         return Seen(answers=answers, now=time.time(), terms=Terms(rates=self._rates, start_s=starts))
 
