@@ -79,7 +79,12 @@ def survey(
             # Kept while the others are still being waited for.
             found[name] = memory.keep(future.result(), want, known[name])
     for future, name in asking.items():
-        if name not in found:
+        if name in found:
+            continue
+        if future.done() and future.exception() is None:
+            # It was in time. The deadline passed while the answers of others were being kept.
+            found[name] = memory.keep(future.result(), want, known[name])
+        else:
             failed = _failed(name, asked_at, future, deadline_s)
             found[name] = _masked(failed, known[name].secrets.values())
     return tuple(found[name] for name in names)

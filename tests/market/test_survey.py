@@ -287,5 +287,26 @@ def test_a_memory_in_trouble_is_complained_of_once_and_everybody_answers(scene: 
     assert scene.complaints == ["the disk is full"]
 
 
+class Slow(Broken):
+    """A memory that is written to by another process for longer than anybody waits."""
+
+    keeps: Callable[[], None]
+
+    def remember(self, answer: Answer, want: Want, *, settings: str) -> None:
+        self.keeps()
+        time.sleep(1.2)
+        raise StoreUnavailable("another process has been writing to it")
+
+
+def test_a_memory_that_takes_longer_than_the_deadline_loses_no_answer_that_was_in_time(scene: Scene) -> None:
+    scene.memory = Slow(reads=True)
+    scene.cloud("quick")
+    kept = threading.Event()
+    scene.memory.keeps = kept.set
+    scene.cloud("next", sells=lambda: [an_offer()] * kept.wait(20))
+    assert [(a.failure, len(a.offers)) for a in scene.ask(deadline_s=1.0)] == [("", 1)] * 2
+    assert len(scene.complaints) == 1
+
+
 def test_nobody_to_ask_is_no_answer(scene: Scene) -> None:
     assert scene.ask(want=Want()) == ()
