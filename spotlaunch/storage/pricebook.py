@@ -39,7 +39,9 @@ def note(sql: sqlite3.Connection, q: Mapping[str, str], offers: Iterable[Offer],
             *_, number, price, on_sale, changed_at, seen_at = before
             if price not in prices:
                 prices[price] = Decimal(price)
-            if prices[price] != offer.price_usd_hour or bool(on_sale) != (offer.available != "no"):
+            moved = prices[price] != offer.price_usd_hour or bool(on_sale) != (offer.available != "no")
+            # One from the future was written under a clock that was since set back: it is written anew.
+            if moved or changed_at > now:
                 changed += _change(sql, q, number, offer, changed_at, now=now)
             elif not 0 <= offer.seen_at - seen_at < SEEN_EVERY_S and offer.seen_at <= now:
                 again.append(number)

@@ -232,6 +232,13 @@ def test_a_clock_that_was_set_back_does_not_stop_the_history(market: MarketStore
     assert history(market) == [[change(10, "1"), change(20, "3")]]
 
 
+def test_a_price_that_stayed_while_the_clock_was_set_back_is_in_the_history(market: MarketStore) -> None:
+    market.note_prices([at(5000, "2")], now=5000)
+    market.note_prices([at(20, "2")], now=20)
+    assert history(market, until=30) == [[change(20, "2")]]
+    assert market.note_prices([at(40, "2")], now=40) == 0
+
+
 def test_a_price_seen_in_the_future_is_written_down_as_of_now(market: MarketStore) -> None:
     market.note_prices([at(9000, "1")], now=10)
     assert history(market) == [[change(10, "1")]]
