@@ -65,9 +65,8 @@ class Asking:
 
         A login that is refused travels. One that did not come about costs what the account would have told.
         """
-        asked = feed.filters(sizes, self._regions)
         account = self._access.account
-        calls: list[Callable[[], Any]] = [lambda: feed.rows(self._feed, asked, deadline=deadline)]
+        calls: list[Callable[[], Any]] = [lambda: feed.rows(self._feed, sizes, self._regions, deadline=deadline)]
         if account is not None:
             calls.append(lambda: account.api(self._access.redact))
         answers: list[Any] = side_by_side(calls, deadline=deadline, name="azure")

@@ -165,8 +165,13 @@ def found(code: str, said: str = "", status: int = 0) -> Code | None:
 def as_error(
     code: str, said: str, *, status: int, redact: Redactor, retry_after_s: float | None = None
 ) -> errors.ProviderError:
-    """The error that a refused *read* stands for. What the table does not know is `Transient`, in Azure's words."""
+    """The error that a refused *read* stands for, in Azure's words where the table does not know it.
+
+    That is `Transient`, but for HTTP 400: the same question would have the same answer.
+    """
     row = found(code, said, status)
+    if row is None and status == 400:
+        return errors.InvalidOrder(redact(f"{code}: {said}"))
     if row is None:
         kind = errors.Throttled if status == 429 else errors.Transient
         return kind(redact(f"{code}: {said}"), hint="try again", retry_after_s=retry_after_s)
@@ -187,6 +192,8 @@ class Judge:
         code, said = _words(reply.body)
         if not code and reply.status == 401:
             code = "AuthenticationFailed"
+        if not code and reply.status == 400:
+            code, said = "BadRequest", "it answered with HTTP 400"
         if not code:
             return None
         return as_error(code, said, status=reply.status, redact=self._redact, retry_after_s=reply.retry_after_s)

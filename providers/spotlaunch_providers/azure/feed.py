@@ -2,6 +2,7 @@
 
 Pages of one question come one after the other, so the question is split: one family of sizes each (an H100 is one
 question, all GPUs are ten), or one region each where few are wanted. Each answer then fits on one page or two.
+Whoever knows fewer operators than that is asked the plain way: more pages, the same prices.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from spotlaunch.errors import ProviderError, Transient
+from spotlaunch.errors import InvalidOrder, ProviderError, Transient
 from spotlaunch_providers.azure.constants import PRICES_VERSION
 from spotlaunch_providers.azure.sizes import Size
 from spotlaunch_providers.shared.deadline import Deadline
@@ -17,12 +18,12 @@ from spotlaunch_providers.shared.http import Api
 from spotlaunch_providers.shared.side_by_side import side_by_side
 
 _PATH = "api/retail/prices"
-_ALWAYS = (
-    "serviceName eq 'Virtual Machines'",
-    "priceType eq 'Consumption'",
+_MACHINES = ("serviceName eq 'Virtual Machines'", "priceType eq 'Consumption'")
+_LESS = (
     "contains(productName,'Windows') eq false",
     "contains(meterName,'Low Priority') eq false",
 )
+_GPUS = "startswith(armSkuName,'Standard_N')"
 
 
 def filters(sizes: Sequence[Size], regions: Sequence[str]) -> list[str]:
@@ -31,12 +32,25 @@ def filters(sizes: Sequence[Size], regions: Sequence[str]) -> list[str]:
     names = [f"contains(armSkuName,'{family}')" for family in families]
     if not regions or not names or (len(regions) > 1 and len(regions) > len(names)):
         return [_filter(name) for name in names]
-    name = names[0] if len(names) == 1 else "startswith(armSkuName,'Standard_N')"
-    return [_filter(name, f"armRegionName eq '{region}'") for region in regions]
+    name = names[0] if len(names) == 1 else _GPUS
+    return [_filter(name, _in(region)) for region in regions]
 
 
-def rows(api: Api, asked: Sequence[str], *, deadline: Deadline) -> list[Any]:
-    """All rows that the questions ``asked`` give. Raises the first error if none of them is answered."""
+def plain_filters(regions: Sequence[str]) -> list[str]:
+    """The prices of all GPU machines in ``regions`` (empty: everywhere), in the form that is seen in use [3P]."""
+    parts = (*_MACHINES, _GPUS)
+    return [" and ".join((*parts, _in(region))) for region in regions] or [" and ".join(parts)]
+
+
+def rows(api: Api, sizes: Sequence[Size], regions: Sequence[str], *, deadline: Deadline) -> list[Any]:
+    """All rows for ``sizes`` in ``regions``, with others among them. Raises the first error if nothing is answered."""
+    try:
+        return _answered(api, filters(sizes, regions), deadline)
+    except InvalidOrder:
+        return _answered(api, plain_filters(regions), deadline)
+
+
+def _answered(api: Api, asked: Sequence[str], deadline: Deadline) -> list[Any]:
     answers = side_by_side([_call(api, each, deadline) for each in asked], deadline=deadline, name="azure-prices")
     good = [rows for rows in answers if not isinstance(rows, ProviderError)]
     bad = [e for e in answers if isinstance(e, ProviderError)]
@@ -63,4 +77,8 @@ def _all_pages(api: Api, asked: str, deadline: Deadline) -> list[Any]:
 
 
 def _filter(*parts: str) -> str:
-    return " and ".join((*_ALWAYS, *parts))
+    return " and ".join((*_MACHINES, *_LESS, *parts))
+
+
+def _in(region: str) -> str:
+    return f"armRegionName eq '{region}'"

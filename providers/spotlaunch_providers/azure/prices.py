@@ -15,6 +15,7 @@ from typing import Any
 from spotlaunch.core.facts import Market
 from spotlaunch_providers.azure.constants import FOREIGN_REGIONS
 
+_MACHINES = "Virtual Machines"
 # Some rows of H100 sizes say "Srs Win", not "Windows".
 _NOT_LINUX = " win"
 _NOT_A_MACHINE = ("low priority", "cloudservices", "cloud services", "dedicated")
@@ -84,6 +85,8 @@ def _read(raw: Any, now: float) -> _Row | None:
 
 
 def _is_linux_machine(raw: Mapping[str, Any], words: Mapping[str, str]) -> bool:
+    if raw.get("serviceName", _MACHINES) != _MACHINES:
+        return False
     if raw.get("type") != "Consumption" or raw.get("currencyCode") != "USD" or raw.get("unitOfMeasure") != "1 Hour":
         return False
     if _NOT_LINUX in words["productName"].lower() or raw.get("tierMinimumUnits"):

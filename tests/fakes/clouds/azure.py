@@ -35,7 +35,10 @@ def refusal(status: int, code: str, message: str, **headers: str) -> Response:
 
 
 class FakeAzure(FakeCloud):
-    """``subscriptions``: those that exist (None: any). ``may_score``: whether the account has that role."""
+    """``subscriptions``: those that exist (None: any). ``may_score``: whether the account has that role.
+
+    ``plain_filters``: the price feed knows only the operators that the fact sheet writes down.
+    """
 
     name = "azure"
     refusals: ClassVar[Mapping[str, Response]] = {
@@ -58,6 +61,7 @@ class FakeAzure(FakeCloud):
     def __init__(self) -> None:
         super().__init__()
         self.may_score = True
+        self.plain_filters = False
         self.subscriptions: set[str] | None = None
         self.scores_given = 0
         self._catalogs: dict[str, bytes] = {}
@@ -91,7 +95,7 @@ class FakeAzure(FakeCloud):
         if unknown := query.keys() - {"api-version", "currencyCode", "$filter", "$top", "meterRegion"}:
             return _bad_price_question(f"Invalid parameters: {unknown}")
         try:
-            fits = read(query["$filter"]) if query.get("$filter") else lambda row: True
+            fits = read(query["$filter"], plain=self.plain_filters) if query.get("$filter") else lambda row: True
         except BadFilter:
             return _bad_price_question("Invalid OData parameters supplied")
         found = [row for row in self.rows if fits(row)]

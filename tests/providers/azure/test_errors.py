@@ -35,8 +35,11 @@ def test_one_code_stands_for_several_things_that_its_words_tell_apart(said: str,
 
 
 def test_an_unknown_code_is_told_in_azures_own_words_without_accounts() -> None:
-    error = as_error("Odd", "no /subscriptions/5ec2e700-aaaa-4bbb-8ccc-0123456789ab", status=400, redact=Redactor())
-    assert type(error) is errors.Transient and error.message == "Odd: no /subscriptions/***"
+    said = "no /subscriptions/5ec2e700-aaaa-4bbb-8ccc-0123456789ab"
+    kinds = {400: errors.InvalidOrder, 409: errors.Transient, 429: errors.Throttled}
+    for status, kind in kinds.items():
+        error = as_error("Odd", said, status=status, redact=Redactor())
+        assert type(error) is kind and error.message == "Odd: no /subscriptions/***"
 
 
 def test_the_price_feed_says_no_with_capital_letters() -> None:
@@ -49,6 +52,7 @@ def test_the_price_feed_says_no_with_capital_letters() -> None:
 def test_a_reply_without_a_code_is_left_to_its_status(body: object) -> None:
     assert Judge(Redactor())(Reply(status=500, body=body)) is None
     assert isinstance(Judge(Redactor())(Reply(status=401, body=body)), errors.NotAuthorized)
+    assert isinstance(Judge(Redactor())(Reply(status=400, body=body)), errors.InvalidOrder)
 
 
 def test_a_good_reply_is_no_error_whatever_it_holds() -> None:

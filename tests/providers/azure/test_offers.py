@@ -74,6 +74,16 @@ def test_answers_of_several_pages_are_read_to_the_end(
     assert public().offers(H100) == whole
 
 
+@pytest.mark.parametrize("regions", ["", "eastus", "eastus, westus3"])
+@pytest.mark.parametrize("want", [H100, Want()], ids=["H100", "all"])
+def test_a_feed_that_knows_fewer_operators_gives_the_same_offers(
+    cloud: FakeAzure, public: Connect, want: Want, regions: str
+) -> None:
+    whole = public(regions=regions).offers(want)
+    cloud.plain_filters = True
+    assert public(regions=regions).offers(want) == whole != []
+
+
 def test_one_region_is_asked_for_one_region_only(cloud: FakeAzure, public: Connect) -> None:
     offers = public(regions="West US 3").offers(Want())
     assert {o.pool.region for o in offers} == {"westus3"}

@@ -33,6 +33,7 @@ NOT_FOR_US = {
     "cloud services": {"productName": "NCadsH100v5 Series Cloud Services"},
     "cloudservices": {"productName": "NCadsH100v5 Series CloudServices"},
     "dedicated": {"productName": "NCadsH100v5 Series Dedicated Host"},
+    "another service": {"serviceName": "Azure Machine Learning"},
     "development": {"type": "DevTestConsumption"},
     "reservation": {"type": "Reservation"},
     "price of nothing": {"retailPrice": 0.0},
