@@ -245,8 +245,10 @@ def _as_is(request: Any) -> Any:
 
 
 def _origin(url: str) -> tuple[str, str, int]:
+    """Who is meant. A server of this computer may call itself ``localhost`` where we say ``127.0.0.1``."""
     parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    host = "this computer" if is_loopback(url) else parts.hostname or ""
+    return parts.scheme, host, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _why(error: BaseException) -> str:

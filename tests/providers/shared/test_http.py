@@ -143,6 +143,13 @@ def test_our_credentials_are_not_carried_to_another_server(cloud: PlainCloud) ->
         api.get("/elsewhere", deadline=Deadline())
 
 
+def test_another_name_of_this_computer_is_the_same_server(cloud: PlainCloud) -> None:
+    api = Api(cloud.url, judge=judge, sleep=lambda s: None)
+    other = cloud.url.replace("127.0.0.1", "localhost")
+    assert other != cloud.url
+    assert api.get(f"{other}/thing", deadline=Deadline()) == api.get("/thing", deadline=Deadline())
+
+
 def test_a_password_in_netrc_does_not_replace_our_own(
     cloud: PlainCloud, own_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
