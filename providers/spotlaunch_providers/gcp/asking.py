@@ -1,9 +1,10 @@
 """One question to Google from beginning to end: which calls, in which order, and until when each is worth making.
 
-    machine types ──> histories (spot prices) ──> scores, cheapest first      } side by side
-    price list, unless it is in the cache                                     }
+    machine types ──> histories of a zone a region ──> scores ──> histories of other zones   } side by side
+    price list, unless it is in the cache                                                    }
 
-Prices come first: what has no price cannot be offered, while an offer without a score is still one.
+Prices come first: what has no price cannot be offered, while an offer without a score is still one. Scores and the
+other zones are asked about cheapest first.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from typing import Any, TypeVar
 
 from spotlaunch.core.facts import Want
 from spotlaunch.errors import InvalidOrder, NotFound, OutcomeUnknown, ProviderError, Throttled, Transient
-from spotlaunch_providers.gcp import advice, families, shapes
+from spotlaunch_providers.gcp import advice, families, histories, shapes
 from spotlaunch_providers.gcp.account import Account
 from spotlaunch_providers.gcp.advice import History
-from spotlaunch_providers.gcp.cache import Cache, PriceList, key
-from spotlaunch_providers.gcp.offers import Seen, spot_price
+from spotlaunch_providers.gcp.cache import Cache, PriceList
+from spotlaunch_providers.gcp.offers import Seen
 from spotlaunch_providers.gcp.shapes import Shape
 from spotlaunch_providers.gcp.skus import Prices
 from spotlaunch_providers.shared.deadline import Deadline
@@ -32,15 +33,17 @@ SERVICE = "6F81-5844-456A"  # Compute Engine in the catalog
 PAGE, SKU_PAGE = 500, 5000
 
 # Parts of the whole time, after which the rest is left to what comes later.
-HISTORIES_UNTIL, PRICES_UNTIL, SCORES_UNTIL = 0.6, 0.85, 0.9
+HISTORIES_UNTIL, PRICES_UNTIL, SCORES_UNTIL = 0.7, 0.85, 0.9
+ZONES_UNTIL = 0.8  # makes rates exact: not worth waiting to the end
 AT_A_TIME = 32
 # Both have the methods in their discovery documents of 2026-11-06; of v1, Google's own notes say that its server
 # turned questions about spot down for a while [3P].
 ADVICE_VERSIONS = ("v1", "beta")
-# Of a call there is one a machine type and region, with no batch, and nobody knows how many Google likes [not
-# verified]. What is over waits for the next question, when the others come from the cache.
-MOST_HISTORIES = 240
-MOST_SCORES = 48
+# There is a call a pool, no batch, and nobody knows how many Google likes [not verified]. With all GPUs in all regions
+# one zone of each is about 500. What is over waits for the next question, when the others come from the cache.
+MOST_HISTORIES = 960
+MOST_ZONES = 240
+MOST_SCORES = 96
 
 
 @dataclass(kw_only=True)
@@ -81,19 +84,28 @@ class Asking:
         found = tuple(s for s in self._shapes(want) if shapes.wanted(s, want, self.account.regions))
         if "spot" not in want.markets or not found:
             return _Machines(shapes=found)
-        histories, error = self._histories(found)
-        scores = {} if isinstance(error, Throttled) else self._scores(found, histories)
-        return _Machines(shapes=found, histories=histories, scores=scores, error=error)
+        known = self.cache.histories(self.now())
+        error = self._ask_histories(histories.first_zones(found, known)[:MOST_HISTORIES], known, HISTORIES_UNTIL)
+        told = histories.everywhere(found, known)
+        if isinstance(error, Throttled):
+            return _Machines(shapes=found, histories=told, error=error)
+        cheapest = histories.cheapest(found, told, self.cache.price_list(self.now()).prices)
+        scores = self._scores(cheapest[:MOST_SCORES])
+        if error is None or isinstance(error, (NotFound, InvalidOrder)):
+            rest = [s for s in (*cheapest, *found) if not s.attached and s.pool not in known]
+            self._ask_histories(list(dict.fromkeys(rest))[:MOST_ZONES], known, ZONES_UNTIL)
+            told = histories.everywhere(found, known)
+        return _Machines(shapes=found, histories=told, scores=scores, error=error)
 
     def _shapes(self, want: Want) -> list[Shape]:
         series = families.series_for(want.gpus)
         kinds = families.attached_for(want.gpus) if self._prices_parts() else ()
         n1 = sorted({name for kind in kinds for names in kind.shapes.values() for name in names})
-        words = "|".join(kind.accelerator for kind in kinds)
+        words = [kind.accelerator for kind in kinds]
         lists = {
             "built in": ("machineTypes", f"({'|'.join(series)})-.*", shapes.machine_types) if series else None,
-            "n1": ("machineTypes", "|".join(n1), shapes.machine_types) if kinds else None,
-            "attached": ("acceleratorTypes", words, shapes.accelerator_zones) if kinds else None,
+            "n1": ("machineTypes", f"({'|'.join(n1)})", shapes.machine_types) if kinds else None,
+            "attached": ("acceleratorTypes", f"({'|'.join(words)})", shapes.accelerator_zones) if kinds else None,
         }
         asked = {name: what for name, what in lists.items() if what is not None}
         calls = [lambda what=what: self._listed(*what) for what in asked.values()]
@@ -111,53 +123,40 @@ class Asking:
         return self.account.sells_on_demand
 
     def _listed(self, kind: str, names: str, read: Callable[[Mapping[str, Any]], Any]) -> list[Any]:
-        def page(token: str) -> Any:
-            params = {"filter": f'name eq "{names}"', "maxResults": str(PAGE)}
-            return self.api.get(
-                f"{self.path}/aggregated/{kind}",
-                deadline=self.deadline,
-                params={**params, "pageToken": token} if token else params,
-            )
+        def page(token: str, words: Mapping[str, str]) -> Any:
+            params = {**words, "maxResults": str(PAGE), **({"pageToken": token} if token else {})}
+            return self.api.get(f"{self.path}/aggregated/{kind}", deadline=self.deadline, params=params)
 
-        pages = self.api.pages(page, lambda p: _mapping(p).get("nextPageToken", ""), deadline=self.deadline)
-        return [item for p in pages for item in understood(lambda p=p: list(read(_mapping(p))))]  # type: ignore[misc]
+        def rows(words: Mapping[str, str]) -> list[Any]:
+            pages = self.api.pages(lambda token: page(token, words), _next, deadline=self.deadline)
+            return [item for p in pages for item in understood(lambda p=p: list(read(_mapping(p))))]  # type: ignore[misc]
+
+        return filtered(rows, names)
 
     # -- advice ------------------------------------------------------------------------------------------
 
-    def _histories(self, found: Sequence[Shape]) -> tuple[dict[str, History], ProviderError | None]:
-        """Histories by `cache.key`, and the first error. One zone stands for its region: prices are the region's."""
-        now = self.now()
-        known = self.cache.histories(now)
-        places: dict[str, Shape] = {}
-        for shape in sorted((s for s in found if not s.attached), key=lambda s: s.zone):
-            places.setdefault(key(shape.region, shape.machine_type), shape)
-        missing = [(k, s) for k, s in sorted(places.items()) if k not in known][:MOST_HISTORIES]
+    def _ask_histories(self, missing: Sequence[Shape], known: dict[str, History], until: float) -> ProviderError | None:
+        """Put the histories of these pools into ``known`` and into the cache. Returns the worst error."""
+        now, deadline = self.now(), self._until(until)
 
         def ask(shape: Shape) -> History:
             question = advice.history_question(shape.machine_type, shape.zone)
             answer = self._advise("capacityHistory", shape.region, question, deadline)
             return understood(lambda: advice.history(answer, now=now))
 
-        deadline = self._until(HISTORIES_UNTIL)
-        answers = self._side_by_side([lambda s=s: ask(s) for _, s in missing], deadline)  # type: ignore[misc]
-        error = None
-        for (k, _), answer in zip(missing, answers, strict=True):
+        answers = self._side_by_side([lambda s=s: ask(s) for s in missing], deadline)  # type: ignore[misc]
+        for shape, answer in zip(missing, answers, strict=True):
             if isinstance(answer, History):
-                known[k] = answer
+                known[shape.pool] = answer
             elif isinstance(answer, (NotFound, InvalidOrder)):
-                known[k] = History(at=now)  # Google has none of this machine type: no use to ask again soon
-            error = error or (answer if isinstance(answer, ProviderError) else None)
+                known[shape.pool] = History(at=now)  # Google has none of this machine type: no use to ask again soon
         if missing:
             self.cache.keep_histories(known)
-        return {k: known[k] for k in places if k in known}, error
+        errors = [a for a in answers if isinstance(a, ProviderError)]
+        return min(errors, key=lambda e: isinstance(e, (NotFound, InvalidOrder)), default=None)
 
-    def _scores(self, found: Sequence[Shape], histories: Mapping[str, History]) -> dict[tuple[str, str], float]:
-        """Scores by machine and zone, of the pools that cost least for a GPU: they are the ones that are bought."""
-        prices = self.cache.price_list(self.now()).prices
-        priced = [(spot_price(s, histories, prices), s) for s in found if not s.attached]
-        cheapest = sorted(
-            ((p / s.gpu_count, s.name, s.zone, s) for p, s in priced if p is not None), key=lambda row: row[:3]
-        )[:MOST_SCORES]
+    def _scores(self, asked: Sequence[Shape]) -> dict[tuple[str, str], float]:
+        """Scores by machine and zone."""
 
         def ask(shape: Shape) -> float | None:
             question = advice.capacity_question(shape.machine_type, shape.zone)
@@ -165,10 +164,10 @@ class Asking:
             return understood(lambda: advice.obtainability(answer))
 
         deadline = self._until(SCORES_UNTIL)
-        answers = self._side_by_side([lambda s=s: ask(s) for *_, s in cheapest], deadline)  # type: ignore[misc]
+        answers = self._side_by_side([lambda s=s: ask(s) for s in asked], deadline)  # type: ignore[misc]
         return {
-            (name, zone): score
-            for (_, name, zone, _), score in zip(cheapest, answers, strict=True)
+            (shape.name, shape.zone): score
+            for shape, score in zip(asked, answers, strict=True)
             if isinstance(score, float)
         }
 
@@ -248,6 +247,14 @@ class _Machines:
     histories: Mapping[str, History] = field(default_factory=dict)
     scores: Mapping[tuple[str, str], float] = field(default_factory=dict)
     error: ProviderError | None = None
+
+
+def filtered(ask: Callable[[Mapping[str, str]], T], names: str) -> T:
+    """What ``ask`` gets with a filter on names, else without: it saves pages, and readers leave out the rest anyway."""
+    try:
+        return ask({"filter": f'name eq "{names}"'})
+    except InvalidOrder:
+        return ask({})
 
 
 def understood(read: Callable[[], T]) -> T:

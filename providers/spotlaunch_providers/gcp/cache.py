@@ -62,7 +62,7 @@ class Cache:
         self._write(self._prices, {"at": known.at, "next": known.next, "rows": rows})
 
     def histories(self, now: float) -> dict[str, History]:
-        """Capacity histories that are fresh, by region and machine type (see `key`)."""
+        """Capacity histories that are fresh, by `Shape.pool`."""
         found: dict[str, History] = {}
         for key, value in self._read(self._histories).items():
             with contextlib.suppress(TypeError, ValueError, InvalidOperation):
@@ -103,11 +103,6 @@ class Cache:
                 Path(path).replace(self._folder / name)
             except OSError:
                 Path(path).unlink(missing_ok=True)
-
-
-def key(region: str, machine_type: str) -> str:
-    """What a history is known by."""
-    return f"{region}/{machine_type}"
 
 
 def _digest(address: str) -> str:

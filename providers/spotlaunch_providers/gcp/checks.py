@@ -9,14 +9,14 @@ from typing import Any
 from spotlaunch.core.facts import Finding
 from spotlaunch.core.settings import Settings
 from spotlaunch.errors import ProviderError
-from spotlaunch_providers.gcp import advice
+from spotlaunch_providers.gcp import advice, families, shapes
 from spotlaunch_providers.gcp.account import WHERE, Account
-from spotlaunch_providers.gcp.asking import SERVICE, understood
+from spotlaunch_providers.gcp.asking import SERVICE, filtered, understood
 from spotlaunch_providers.shared.deadline import ASK_S, Deadline
 from spotlaunch_providers.shared.side_by_side import side_by_side
 
-# Asked about to see whether the call is permitted: it is sold in this zone for years.
-_TYPE, _ZONE, _REGION = "g2-standard-4", "us-central1-a", "us-central1"
+# Asked about to see whether the call is permitted, where the list of machine types tells none: sold there for years.
+_TYPE, _ZONE = "g2-standard-4", "us-central1-a"
 
 _METRIC = re.compile(r"(PREEMPTIBLE_)?NVIDIA_(?!.*VWS)\w+_GPUS")
 _ALL = "GPUS_ALL_REGIONS"
@@ -35,9 +35,15 @@ def findings(settings: Settings, *, ask_s: float = ASK_S) -> list[Finding]:
     found = [
         Finding(kind="credentials", name="credentials", ok=True, detail=f"{WHERE[account.kind]}; project from {named}")
     ]
-    calls = _calls(account, path, Deadline(ask_s))
-    answers = side_by_side([call for _, call in calls], deadline=Deadline(ask_s), name="gcp-check")
-    by_name = dict(zip((name for name, _ in calls), answers, strict=True))
+    deadline, soon = Deadline(ask_s), Deadline(ask_s / 2)
+    (listed,) = side_by_side([lambda: _listed(account, path, soon)], deadline=soon, name="gcp-check")
+    pool = (_TYPE, _ZONE) if isinstance(listed, ProviderError) else listed
+    calls = _calls(account, path, pool, deadline)
+    answers = side_by_side([call for _, call in calls], deadline=deadline, name="gcp-check")
+    by_name: dict[str, Any] = {
+        "machineTypes.aggregatedList": listed,
+        **dict(zip((name for name, _ in calls), answers, strict=True)),
+    }
     found += [_call(name, answer) for name, answer in by_name.items()]
     regions, project = by_name["regions.list"], by_name["projects.get"]
     if not isinstance(regions, ProviderError):
@@ -47,24 +53,30 @@ def findings(settings: Settings, *, ask_s: float = ASK_S) -> list[Finding]:
     return found
 
 
-def _calls(account: Account, path: str, deadline: Deadline) -> list[tuple[str, Callable[[], Any]]]:
-    api, near = account.compute(), f"{path}/regions/{_REGION}/advice"
+def _listed(account: Account, path: str, deadline: Deadline) -> tuple[str, str]:
+    """A machine type with GPUs, and a zone that has it."""
+
+    def page(words: Mapping[str, str]) -> Any:
+        params = {**words, "maxResults": "500"}
+        return account.compute().get(f"{path}/aggregated/machineTypes", deadline=deadline, params=params)
+
+    answer = filtered(page, f"{families.ANY_SERIES}-.*")
+    found = understood(lambda: [shapes.built_in(zone, m) for zone, m in shapes.machine_types(answer)])
+    return next(((s.machine_type, s.zone) for s in found if s is not None), (_TYPE, _ZONE))
+
+
+def _calls(
+    account: Account, path: str, pool: tuple[str, str], deadline: Deadline
+) -> list[tuple[str, Callable[[], Any]]]:
+    api, near = account.compute(), f"{path}/regions/{shapes.region_of(pool[1])}/advice"
     calls: list[tuple[str, Callable[[], Any]]] = [
         (
-            "machineTypes.aggregatedList",
-            lambda: api.get(
-                f"{path}/aggregated/machineTypes",
-                deadline=deadline,
-                params={"filter": f'name eq "{_TYPE}"', "maxResults": "1"},
-            ),
-        ),
-        (
             "advice.capacityHistory",
-            lambda: api.post(f"{near}/capacityHistory", advice.history_question(_TYPE, _ZONE), deadline=deadline),
+            lambda: api.post(f"{near}/capacityHistory", advice.history_question(*pool), deadline=deadline),
         ),
         (
             "advice.capacity",
-            lambda: api.post(f"{near}/capacity", advice.capacity_question(_TYPE, _ZONE), deadline=deadline),
+            lambda: api.post(f"{near}/capacity", advice.capacity_question(*pool), deadline=deadline),
         ),
         ("regions.list", lambda: api.get(f"{path}/regions", deadline=deadline, params={"maxResults": "500"})),
         ("projects.get", lambda: api.get(path, deadline=deadline)),

@@ -9,7 +9,6 @@ from decimal import Decimal
 from spotlaunch.core.facts import Availability, Market, Offer, Pool
 from spotlaunch_providers.gcp import families
 from spotlaunch_providers.gcp.advice import HIGH, LOW, History
-from spotlaunch_providers.gcp.cache import key
 from spotlaunch_providers.gcp.shapes import Shape
 from spotlaunch_providers.gcp.skus import Prices
 
@@ -18,7 +17,7 @@ NAME = "gcp"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Seen:
-    """What one round of asking found: machines, histories by `cache.key`, scores by machine and zone, part prices."""
+    """What one round of asking found: machines, histories by `Shape.pool`, scores by machine and zone, part prices."""
 
     shapes: tuple[Shape, ...]
     histories: Mapping[str, History] = field(default_factory=dict)
@@ -37,7 +36,7 @@ def offers(seen: Seen, markets: Iterable[Market], *, now: float) -> list[Offer]:
 
 def spot_price(shape: Shape, histories: Mapping[str, History], prices: Prices) -> Decimal | None:
     """The list price of a spot machine: Google's own for the machine type, else the sum of its parts."""
-    told = None if shape.attached else histories.get(key(shape.region, shape.machine_type))
+    told = None if shape.attached else histories.get(shape.pool)
     return (told and told.price_usd_hour) or prices.of(shape, "spot")
 
 
@@ -47,7 +46,7 @@ def _of(shape: Shape, seen: Seen, markets: tuple[Market, ...], now: float) -> It
         yield _offer(shape, "on-demand", on_demand, on_demand, now)
     spot = spot_price(shape, seen.histories, seen.prices) if "spot" in markets else None
     if spot is not None:
-        told = None if shape.attached else seen.histories.get(key(shape.region, shape.machine_type))
+        told = None if shape.attached else seen.histories.get(shape.pool)
         yield _offer(
             shape,
             "spot",

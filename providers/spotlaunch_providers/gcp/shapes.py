@@ -37,6 +37,11 @@ class Shape:
     attached: bool = False
 
     @property
+    def pool(self) -> str:
+        """What the histories of this machine type in this zone are known by."""
+        return f"{self.zone}/{self.machine_type}"
+
+    @property
     def gpu_memory_gb(self) -> float | None:
         return gpu_memory_gb(self.gpu)
 

@@ -52,7 +52,7 @@ class FakeGcp(FakeCloud):
 
     ``filler``: useless rows a region in the price list, which make it as long as Google's (five pages).
     ``unsupported``: machine types of which the advice API knows nothing; ``advice_versions``: which versions of
-    that API answer questions about spot.
+    that API answer questions about spot; ``filters``: whether lists understand a filter.
     """
 
     name: ClassVar[str] = "gcp"
@@ -79,6 +79,7 @@ class FakeGcp(FakeCloud):
         self.token = token
         self.filler = filler
         self.unsupported: set[str] = set()
+        self.filters = True
         self.advice_versions = {"v1", "beta"}
 
     @staticmethod
@@ -157,7 +158,7 @@ class FakeGcp(FakeCloud):
         if "PREEMPTION" in types:
             body["preemptionHistory"] = [
                 {"interval": _interval(now, 30 - day, 29 - day), "preemptionRate": rate}
-                for day, rate in enumerate(data.preemption_rates(name, region))
+                for day, rate in enumerate(data.preemption_rates(name, zone))
             ]
         return Response(body=body)
 
@@ -263,6 +264,8 @@ class FakeGcp(FakeCloud):
     ) -> tuple[list[tuple[str, dict[str, Any]]], dict[str, str]] | Response:
         """The rows of a page that pass the filter, and its token of the next."""
         try:
+            if "filter" in request.query and not self.filters:
+                raise BadFilter("Invalid list filter expression.")
             passes: Callable[[Mapping[str, Any]], bool] = parse(request.query.get("filter", ""))
             size, at = int(request.query.get("maxResults") or 500), int(request.query.get("pageToken") or 0)
         except (BadFilter, ValueError) as e:

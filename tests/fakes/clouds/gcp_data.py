@@ -224,9 +224,9 @@ def share(*words: str) -> float:
     return int(hashlib.sha256("/".join(words).encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
 
 
-def preemption_rates(name: str, region: str) -> list[float]:
-    """The share of preemptions of each of the last 30 days; today's, the last, is wild."""
-    usual = round(0.05 + 0.4 * share("rate", name, region), 3)
+def preemption_rates(name: str, zone: str) -> list[float]:
+    """The share of preemptions of each of the last 30 days in a zone; today's, the last, is wild."""
+    usual = round(0.05 + 0.4 * share("rate", name, zone), 3)
     return [*(round(usual + 0.01 * (day % 3 - 1), 3) for day in range(29)), 0.99]
 
 

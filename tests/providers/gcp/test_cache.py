@@ -48,7 +48,7 @@ def test_the_files_are_for_their_owner_only_and_name_no_project(make: Make, tmp_
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"at": "x"}', '{"at": 1800000000, "next": "", "rows": {"a": "x"}}',
-                                     '{"us-east1/a4-highgpu-8g": [1800000000, "x", null], "b": 1}'])  # fmt: skip
+                                     '{"us-east1-b/a4-highgpu-8g": [1800000000, "x", null], "b": 1}'])  # fmt: skip
 def test_a_damaged_file_is_asked_for_anew(make: Make, tmp_path: Path, content: str) -> None:
     good = list(make().offers(gpus("B200")))
     for file in (tmp_path / "gcp").iterdir():
@@ -100,10 +100,11 @@ def test_a_price_list_that_was_read_in_part_is_read_on(
     assert len(cloud.called("services")) == before + len(tokens)  # it is whole now
 
 
-def test_more_machine_types_than_may_be_asked_about_at_once_come_with_the_next_question(
+def test_more_pools_than_may_be_asked_about_at_once_come_with_the_next_question(
     cloud: FakeGcp, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asking, "MOST_HISTORIES", 5)
-    for asked in (5, 9, 9):
+    monkeypatch.setattr(asking, "MOST_ZONES", 3)
+    for asked in (5 + 3, 9, 9):
         make().offers(gpus("B200"))
         assert len(cloud.called("capacityHistory")) == asked

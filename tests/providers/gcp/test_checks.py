@@ -26,6 +26,17 @@ def test_credentials_calls_and_quotas_are_told(settings: Settings) -> None:
     assert not [name for name in found if "A100" in name or "VWS" in name or "CPUS" in name]
 
 
+def test_calls_are_tried_on_a_machine_that_is_sold(
+    cloud: FakeGcp, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a zone that has lost the GPU would look like a call that is not permitted."""
+    monkeypatch.setattr(data, "TYPES", [row for row in data.TYPES if row[0] == "a4-highgpu-8g"])
+    assert {f.name for f in findings(settings) if f.kind == "call" and f.ok} == CALLS
+    assert {c.path.split("/")[6] for c in cloud.called("advice")} == {"us-central1"}
+    cloud.filters = False
+    assert {f.name for f in findings(settings) if f.kind == "call" and f.ok} == CALLS
+
+
 def test_what_is_forbidden_is_a_finding_with_a_hint(cloud: FakeGcp, settings: Settings) -> None:
     cloud.fail("forbidden", path="advice|services")
     calls = {f.name: f for f in findings(settings) if f.kind == "call"}

@@ -7,6 +7,7 @@ import pytest
 
 from spotlaunch.core.facts import Want
 from spotlaunch.core.gpus import gpu_matches
+from spotlaunch_providers.gcp import asking
 from spotlaunch_providers.gcp.offers import availability
 from tests.fakes.clouds import gcp_data as data
 from tests.fakes.clouds.gcp import FakeGcp
@@ -132,7 +133,8 @@ def test_only_what_is_wanted_is_asked_for(cloud: FakeGcp, make: Make) -> None:
     assert {o.pool.region for o in offers} == {"us-east4", "europe-west4"}
     assert {o.gpu_count for o in offers} == {8}
     assert {c.path.split("/regions/")[1].split("/")[0] for c in cloud.called("advice")} == {"us-east4", "europe-west4"}
-    assert len(cloud.called("capacityHistory")) == 4
+    pools = {o.pool for o in offers if o.pool.market == "spot"}
+    assert len(cloud.called("capacityHistory")) == len(pools)
 
 
 def test_a_gpu_that_google_does_not_sell_gives_nothing(make: Make) -> None:
@@ -147,13 +149,34 @@ def test_more_than_a_page_of_machine_types(cloud: FakeGcp, make: Make) -> None:
     assert zones == data._G2
 
 
-def test_the_preemption_rate_is_that_of_the_last_whole_week(make: Make) -> None:
-    offer = find(list(make().offers(gpus("B200"))), "a4-highgpu-8g", "us-east1-b", "spot")
-    week = data.preemption_rates("a4-highgpu-8g", "us-east1")[-8:-1]
-    assert offer.interruptions_per_hour == pytest.approx(-math.log(1 - sum(week) / 7) / 24)
+def test_the_preemption_rate_is_that_of_the_zone_in_the_last_whole_week(make: Make) -> None:
+    offers = [o for o in make().offers(gpus("H100")) if o.pool.market == "spot"]
+    assert len({o.pool.zone for o in offers}) > len({o.pool.region for o in offers})
+    for offer in offers:
+        week = data.preemption_rates(offer.pool.instance_type, offer.pool.zone)[-8:-1]
+        assert offer.interruptions_per_hour == pytest.approx(-math.log(1 - sum(week) / 7) / 24), offer.pool
 
 
-def test_scores_are_asked_for_the_cheapest_and_belong_to_one_pool(cloud: FakeGcp, make: Make) -> None:
+def test_all_gpus_in_all_regions_have_the_prices_that_google_told(make: Make) -> None:
+    """Its own price, not the sum of the parts, also of what would come last."""
+    for offer in make().offers(Want(markets=("spot",))):
+        if offer.extra["attached"] == "0":
+            told = data.spot_nanos(offer.pool.instance_type, offer.pool.region)
+            assert offer.price_usd_hour == Decimal(told).scaleb(-9), offer.pool
+
+
+def test_a_list_that_cannot_be_filtered_is_read_whole(cloud: FakeGcp, make: Make) -> None:
+    expected = make().offers(gpus("H100", "T4"))
+    cloud.filters = False
+    offers = make().offers(gpus("H100", "T4"))
+    assert list(offers) == list(expected)
+    assert [c for c in cloud.called("machineTypes") if "filter" not in c.query]
+
+
+def test_scores_are_asked_for_the_cheapest_and_belong_to_one_pool(
+    cloud: FakeGcp, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "MOST_SCORES", 48)
     offers = [o for o in make().offers(gpus("H100")) if o.pool.market == "spot"]
     asked = [c.json for c in cloud.called("advice/capacity$")]
     assert len(asked) == 48
