@@ -58,8 +58,13 @@ def run(
     if not text:
         raise UsageError("--notify and --every belong to --alert", hint='add, say, --alert "H100 < 2.00"')
     refuse_beside("--alert", beside, hint="the alert itself names GPU, count, market and price")
+    wanted = _alert(text)
+    if spot is not None and wanted.market not in (None, market_of(spot)):
+        raise UsageError(
+            f"--alert {str(wanted)!r} never comes true with --{market_of(spot)}", hint=f"leave --{market_of(spot)} out"
+        )
     watch = Watch(
-        alert=_alert(text),
+        alert=wanted,
         wish=Wish(providers=tuple(providers), regions=tuple(regions), market=market_of(spot)),
         names=whom_to_ask(providers),
         every_s=_every_s(every),

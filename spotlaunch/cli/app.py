@@ -198,9 +198,12 @@ def prices(
     every: Every = "",
 ) -> None:
     """Show what GPUs every provider sells now, at what real cost."""
+    from spotlaunch.cli.options import refuse_no_number
+
+    refuse_no_number({"--timeout": timeout, "--days": days})
     narrowed: dict[str, Any] = {"providers": provider or [], "regions": region or [], "spot": spot, "as_json": as_json}
     table = {"--max-price": max_price, "--min-gpu-memory": min_gpu_memory, "--limit": limit}
-    table |= {"--refresh": refresh, "--csv": as_csv, "--watch": watch}
+    table |= {"--sort": sort != "effective", "--refresh": refresh, "--csv": as_csv, "--watch": watch}
     if alert or notify or every:
         from spotlaunch.cli.alert import run as wait
 

@@ -40,10 +40,23 @@ def sender_to(url: str) -> Sender:
                 f"--notify: {shown(url)}: plain http is for this computer only, since addresses hold tokens",
                 hint="write https://",
             )
+        if not _can_be_posted_to(url):
+            raise UsageError(f"--notify: {shown(url)} cannot be posted to", hint="see that host and port are right")
         return _Post(url)
     if not scheme or "://" not in url:
         raise UsageError("--notify: this is not an address", hint="write https://ntfy.sh/your-topic, say")
     return _by_apprise(url)
+
+
+def _can_be_posted_to(url: str) -> bool:
+    """Whether a port that is none, a space in the host, or the like would keep every POST from being sent."""
+    import requests  # late: only needed for this
+
+    try:
+        requests.Request("POST", url).prepare()
+        return urlsplit(url).port != 0
+    except (requests.RequestException, ValueError):
+        return False
 
 
 def shown(url: str) -> str:

@@ -17,6 +17,13 @@ def refuse_beside(option: str, others: Mapping[str, object], *, hint: str = "") 
         )
 
 
+def refuse_no_number(numbers: Mapping[str, float | None]) -> None:
+    """Raise `UsageError` for ``nan``, which no range of an option leaves out."""
+    for name, value in numbers.items():
+        if value is not None and value != value:
+            raise UsageError(f"{name}: nan is not a number")
+
+
 def market_of(spot: bool | None) -> Market | None:
     """What ``--spot/--on-demand`` says; None for neither."""
     if spot is None:

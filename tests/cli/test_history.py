@@ -136,7 +136,9 @@ def test_without_a_gpu_it_says_which_there_are(cli: Cli, story: None) -> None:
     assert "hint: add --gpu with one of: H100-SXM" in done.err
 
 
-@pytest.mark.parametrize("options", [["--watch"], ["--max-price", "2"], ["--csv"], ["--limit", "3"]])
+@pytest.mark.parametrize(
+    "options", [["--watch"], ["--max-price", "2"], ["--csv"], ["--limit", "3"], ["--sort", "price"]]
+)
 def test_options_that_have_no_meaning_are_refused(cli: Cli, options: list[str]) -> None:
     done = cli("prices", "--history", "--gpu", "H100", *options)
     assert done.code == 2
@@ -145,6 +147,11 @@ def test_options_that_have_no_meaning_are_refused(cli: Cli, options: list[str]) 
 
 def test_days_without_history_are_refused(cli: Cli) -> None:
     assert cli("prices", "--days", "3").code == 2
+
+
+def test_days_that_are_no_number_are_refused(cli: Cli) -> None:
+    done = cli("prices", "--history", "--gpu", "H100", "--days", "nan")
+    assert (done.code, done.err.splitlines()[0]) == (2, "error: --days: nan is not a number")
 
 
 # -- plots ------------------------------------------------------------------------------------------------

@@ -104,6 +104,9 @@ def test_a_redirect_is_not_followed(inbox: Inbox) -> None:
         (TOKEN, "this is not an address"),
         (f"https://[{TOKEN}", "this is not an address"),
         (f"mailto:{TOKEN}", "this is not an address"),
+        (f"https://ntfy.sh:99999/{TOKEN}", "https://ntfy.sh/*** cannot be posted to"),
+        (f"https://ntfy.sh:https/{TOKEN}", "https://ntfy.sh/*** cannot be posted to"),
+        (f"https://ntfy .sh/{TOKEN}", "https://ntfy .sh/*** cannot be posted to"),
     ],
 )
 def test_an_address_that_cannot_be_used_is_refused_and_not_shown(url: str, message: str) -> None:
