@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from types import MappingProxyType
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from spotlaunch.errors import UsageError
 
@@ -54,8 +54,8 @@ class Settings:
         """
         text = self.get(key, default).rstrip("/")
         where = self.origin.get(key, "the default")
-        parts = urlsplit(text)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        parts = _split(text)
+        if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
             raise UsageError(
                 f"{self.provider}: {key} is {_shown(text)} ({where}), which is not an address",
                 hint="write https://host, or http://127.0.0.1:port for a server on this computer",
@@ -96,7 +96,8 @@ class Settings:
 
 def is_loopback(url: str) -> bool:
     """Whether an address is of this computer, whatever a name server says."""
-    host = urlsplit(url).hostname or ""
+    parts = _split(url)
+    host = (parts.hostname or "") if parts is not None else ""
     if host == "localhost":
         return True
     try:
@@ -105,8 +106,20 @@ def is_loopback(url: str) -> bool:
         return False
 
 
+def _split(url: str) -> SplitResult | None:
+    """The parts of an address; None where it has a bracket too many, or a port that is none."""
+    try:
+        parts = urlsplit(url)
+        return parts if parts.port != 0 else None
+    except ValueError:
+        return None
+
+
 def _shown(text: str) -> str:
     """An address for a message, without what may be secret in it."""
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return "***"
     host = parts.netloc.rpartition("@")[2]
     return repr(f"{parts.scheme}://{host}{parts.path}" if parts.scheme else text[:60])
