@@ -18,8 +18,8 @@ MOST_SEARCHES = 4
 SEARCH_PAUSE_S = 6.0
 
 # Where any number of GPUs will do and the first page is full, these sizes get a page of their own: single GPUs are
-# the cheapest, and would fill all pages.
-LARGER_COUNTS = (8, 4)
+# the cheapest, and would fill all pages. Where that page is full too, the last size gets one for itself.
+LARGER_COUNTS = (4, 8)
 
 # [D] USD per GB and month is charged by the second, of a month of 30 days.
 HOURS_PER_MONTH = 720

@@ -49,7 +49,7 @@ class Terms:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Search:
-    """One search, or one page of it. No ``names``: all GPUs but those of ``but``; ``count`` 0: any number.
+    """One search, or one page of it. No ``names``: all GPUs but those of ``but``; no ``counts``: any number.
 
     ``least_usd_hour`` is where the page begins, as the server ranks rows (`dph_total`); ``above``: not at that
     price, but after it.
@@ -58,7 +58,7 @@ class Search:
     market: Market
     names: tuple[str, ...] = ()
     but: tuple[str, ...] = ()
-    count: int = 0
+    counts: tuple[int, ...] = ()
     disk_gb: float = figures.DISK_GB
     least_usd_hour: float | None = None
     above: bool = False
@@ -82,8 +82,9 @@ class Search:
             query["gpu_name"] = {"in": list(self.names)}
         elif self.but:
             query["gpu_name"] = {"notin": list(self.but)}
-        if self.count:
-            query["num_gpus"] = {"eq": self.count}
+        if self.counts:
+            one = len(self.counts) == 1
+            query["num_gpus"] = {"eq": self.counts[0]} if one else {"in": list(self.counts)}
         if self.least_usd_hour is not None:
             query["dph_total"] = {"gt" if self.above else "gte": self.least_usd_hour}
         return query
@@ -95,7 +96,7 @@ def first_searches(want: Want) -> list[Search]:
     markets: tuple[Market, ...] = ("spot", "on-demand") if "spot" in want.markets else ("on-demand",)
     disk_gb = want.disk_gb or figures.DISK_GB
     return [
-        Search(market=market, names=names, but=but, count=count, disk_gb=disk_gb)
+        Search(market=market, names=names, but=but, counts=(count,) if count else (), disk_gb=disk_gb)
         for market in markets
         for names, but, count in _kinds(want)
     ]
@@ -109,13 +110,14 @@ def next_searches(search: Search, rows: Sequence[Mapping[str, Any]], *, news: bo
     """
     if len(rows) < figures.CAP:
         return
+    if search.least_usd_hour is None and search.names and len(rows) == figures.CAP:
+        if not search.counts:
+            yield replace(search, counts=figures.LARGER_COUNTS)
+        elif len(search.counts) > 1:
+            yield replace(search, counts=search.counts[-1:])
     last = rows[-1].get("dph_total")
     if isinstance(last, int | float) and not isinstance(last, bool) and (news or not search.above):
         yield replace(search, least_usd_hour=float(last), above=not news)
-    first_page = search.least_usd_hour is None
-    if first_page and search.names and not search.count and len(rows) == figures.CAP:
-        for count in figures.LARGER_COUNTS:
-            yield replace(search, count=count)
 
 
 def _kinds(want: Want) -> Iterator[tuple[tuple[str, ...], tuple[str, ...], int]]:

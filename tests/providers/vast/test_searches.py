@@ -45,6 +45,22 @@ def test_a_full_first_page_of_any_count_does_not_hide_the_large_machines(connect
     assert {o.gpu_count for o in found if o.pool.market == "on-demand"} == {1, 4, 8}
 
 
+def test_wanting_any_count_costs_no_pages_where_there_are_no_large_machines(connect: Connect, cloud: FakeVast) -> None:
+    cloud.asks = machines(190)
+    assert len(zones(connect, 0, "on-demand")) == 190
+    assert len(cloud.calls) == 8
+
+
+def test_machines_of_eight_are_found_among_many_of_four(connect: Connect, cloud: FakeVast) -> None:
+    four = [ask(id=k, machine_id=k, num_gpus=4, dph_base=8.0 + k / 100, min_bid=4.0 + k / 100) for k in range(400, 470)]
+    eight = [ask(id=k, machine_id=k, num_gpus=8, dph_base=50.0, min_bid=20.0) for k in range(800, 810)]
+    cloud.asks = machines(200) + four + eight
+    found = connect().offers(Want(gpus=(("H100", 0),)))
+    for market in ("spot", "on-demand"):
+        counts = [o.gpu_count for o in found if o.pool.market == market]
+        assert counts.count(1) >= 127 and (counts.count(4), counts.count(8)) == (64, 10)
+
+
 def test_a_server_that_gives_all_rows_at_once_is_not_asked_page_by_page(connect: Connect, cloud: FakeVast) -> None:
     cloud.cap, cloud.asks = 10_000, machines(500)
     assert len(zones(connect, 1, "on-demand")) == 500
