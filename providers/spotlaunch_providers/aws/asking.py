@@ -12,7 +12,7 @@ from spotlaunch.core.facts import Offer, Want
 from spotlaunch.errors import NotAuthorized, ProviderError
 from spotlaunch_providers.aws.access import Access
 from spotlaunch_providers.aws.advisor import Bands
-from spotlaunch_providers.aws.errors import LOGIN
+from spotlaunch_providers.aws.errors import LOGIN, NOT_ENABLED, code_of
 from spotlaunch_providers.aws.feeds import PRICES_FILE, Feeds
 from spotlaunch_providers.aws.offers import on_demand_offers, spot_offers
 from spotlaunch_providers.aws.ondemand import OnDemandPrices, ask_on_demand, bundles
@@ -102,7 +102,13 @@ def _live_prices(access: Access, want: Want, *, now: float, deadline: Deadline) 
     asked = [*spot, *(on_demand if "on-demand" in want.markets else ())]
     if asked and all(isinstance(outcome, ProviderError) for outcome in asked):
         raise next(outcome for outcome in asked if isinstance(outcome, ProviderError))
-    return _Prices(shapes=shapes, spot=_merged(spot), on_demand=_merged(on_demand))
+    closed = {region for region, outcome in zip(regions, spot, strict=False) if _not_enabled(outcome)}
+    open_prices = {key: price for key, price in _merged(on_demand).items() if key[0] not in closed}
+    return _Prices(shapes=shapes, spot=_merged(spot), on_demand=open_prices)
+
+
+def _not_enabled(outcome: object) -> bool:
+    return isinstance(outcome, ProviderError) and code_of(outcome) in NOT_ENABLED
 
 
 def _regions_and_shapes(access: Access, want: Want, deadline: Deadline) -> tuple[tuple[str, ...], list[Shape]]:
@@ -116,7 +122,8 @@ def _regions_and_shapes(access: Access, want: Want, deadline: Deadline) -> tuple
 def ask_regions(access: Access, *, deadline: Deadline) -> tuple[str, ...]:
     """The regions that are enabled in the account."""
     answer = access.ask("ec2", "describe_regions", "Regions", region=access.home, deadline=deadline)
-    return tuple(sorted(str(told["RegionName"]) for told in answer["Regions"]))
+    enabled = (told for told in answer["Regions"] if told.get("OptInStatus") != "not-opted-in")
+    return tuple(sorted(str(told["RegionName"]) for told in enabled))
 
 
 def _advice(feeds: Feeds | None, want: Want, now: float, deadline: Deadline) -> Callable[[], Bands]:

@@ -93,8 +93,15 @@ CODES: dict[str, Code] = {
     "NotFoundException": _QUESTION,
 }
 
-# What older servers answer to a parameter that is newer than they are.
-UNKNOWN_PARAMETER = frozenset({"UnknownParameter", "InvalidParameter"})
+# What older servers answer to a parameter, or to a kind of filter, that is newer than they are.
+UNKNOWN_PARAMETER = frozenset(
+    {
+        *("UnknownParameter", "InvalidParameter", "InvalidParameterValue", "InvalidParameterCombination"),
+        *("InvalidParameterException", "ValidationError", "ValidationException"),
+    }
+)
+# What a region says that is not enabled in the account: nothing can be had there.
+NOT_ENABLED = frozenset({"AuthFailure", "OptInRequired"})
 
 _LOGIN_FAILURES = (
     "NoCredentialsError",

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
+from spotlaunch.errors import ProviderError
 from spotlaunch_providers.aws.access import HOME, Access
+from spotlaunch_providers.aws.errors import UNKNOWN_PARAMETER, code_of
 from spotlaunch_providers.aws.spot import exact
 from spotlaunch_providers.shared.deadline import Deadline
+from spotlaunch_providers.shared.side_by_side import side_by_side
 
 PAGE = 100  # the most that the API gives
 
@@ -37,9 +41,33 @@ def ask_on_demand(
     access: Access, types: Sequence[str], regions: Sequence[str], *, deadline: Deadline
 ) -> OnDemandPrices:
     """The on-demand price of ``types`` in each of ``regions`` that sells them, in USD per hour."""
-    filters = [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in ORDINARY.items()]
-    filters.append(_any_of("instanceType", types))
-    filters.append(_any_of("regionCode", regions))
+    try:
+        found = _ask(access, _any_of("instanceType", types), _any_of("regionCode", regions), deadline=deadline)
+    except ProviderError as e:
+        if code_of(e) not in UNKNOWN_PARAMETER:
+            raise
+        found = {}
+    if not found and len(types) * len(regions) > 1:
+        found = _one_by_one(access, types, deadline=deadline)
+    return {key: price for key, price in found.items() if key[0] in regions and key[1] in types}
+
+
+def _one_by_one(access: Access, types: Sequence[str], *, deadline: Deadline) -> OnDemandPrices:
+    """The prices of ``types`` everywhere, with filters that are as old as the API: ANY_OF is newer, and a server that
+    does not know it refuses it or, comparing texts, finds nothing."""
+    answers = side_by_side(
+        [partial(_ask, access, _any_of("instanceType", [name]), deadline=deadline) for name in types],
+        deadline=deadline,
+        name="aws-prices",
+    )
+    good = [a for a in answers if not isinstance(a, ProviderError)]
+    if not good:
+        raise next(a for a in answers if isinstance(a, ProviderError))
+    return {key: price for answer in good for key, price in answer.items()}
+
+
+def _ask(access: Access, *filters: dict[str, str], deadline: Deadline) -> OnDemandPrices:
+    ordinary = [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in ORDINARY.items()]
     products = access.pages(
         "pricing",
         "get_products",
@@ -47,11 +75,10 @@ def ask_on_demand(
         region=HOME,
         deadline=deadline,
         ServiceCode="AmazonEC2",
-        Filters=filters,
+        Filters=[*ordinary, *filters],
         MaxResults=PAGE,
     )
-    found = prices(products)
-    return {key: price for key, price in found.items() if key[0] in regions and key[1] in types}
+    return prices(products)
 
 
 def _any_of(field: str, values: Sequence[str]) -> dict[str, str]:

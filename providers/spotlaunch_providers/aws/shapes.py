@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from spotlaunch.core.facts import Market, Want
@@ -64,10 +65,14 @@ def ask_shapes(access: Access, regions: Callable[[], Sequence[str]], *, deadline
     home = access.home
     if access.takes("ec2", "DescribeInstanceTypes", "IncludeUnsupportedInRegion", region=home):
         try:
-            return _ask(access, home, deadline, IncludeUnsupportedInRegion=True)
+            told = _ask(access, home, deadline, IncludeUnsupportedInRegion=True)
         except ProviderError as e:
             if code_of(e) not in UNKNOWN_PARAMETER:
                 raise
+            told = []
+        # A server that does not say this has passed over the parameter, and speaks for its own region only.
+        if any("SupportedInRegion" in t for t in told):
+            return _shapes(told)
     answers = side_by_side(
         [lambda region=region: _ask(access, region, deadline) for region in regions()],  # type: ignore[misc]
         deadline=deadline,
@@ -76,20 +81,23 @@ def ask_shapes(access: Access, regions: Callable[[], Sequence[str]], *, deadline
     good = [a for a in answers if not isinstance(a, ProviderError)]
     if not good:
         raise next(a for a in answers if isinstance(a, ProviderError))
-    return {name: shape for answer in good for name, shape in answer.items()}
+    return _shapes(told for answer in good for told in answer)
 
 
-def _ask(access: Access, region: str, deadline: Deadline, **more: bool) -> dict[str, Shape]:
-    types = access.pages(
-        "ec2",
-        "describe_instance_types",
-        "InstanceTypes",
+def _ask(access: Access, region: str, deadline: Deadline, **more: Any) -> list[Mapping[str, Any]]:
+    types = partial(
+        access.pages,
+        *("ec2", "describe_instance_types", "InstanceTypes"),
         region=region,
         deadline=deadline,
-        Filters=[{"Name": "instance-type", "Values": list(GPU_TYPES)}],
         MaxResults=PAGE,
         **more,
     )
+    # No type at all: a server that takes the stars for letters, as small stand-ins do. Then all are read.
+    return list(types(Filters=[{"Name": "instance-type", "Values": list(GPU_TYPES)}])) or list(types())
+
+
+def _shapes(types: Iterable[Mapping[str, Any]]) -> dict[str, Shape]:
     shapes = (shape_of(told) for told in types)
     return {shape.instance_type: shape for shape in shapes if shape is not None}
 
@@ -98,8 +106,9 @@ def shape_of(told: Mapping[str, Any]) -> Shape | None:
     """One item of the answer; None without a GPU, and for what is not sold by the hour."""
     name = str(told.get("InstanceType", ""))
     gpus = (told.get("GpuInfo") or {}).get("Gpus") or []
-    classes = told.get("SupportedUsageClasses") or ()
-    markets = frozenset(m for m in _MARKETS if m in classes)
+    classes = told.get("SupportedUsageClasses")
+    # Where that is not said, a price says it: what has none in a market is not offered there.
+    markets = frozenset(m for m in _MARKETS if classes is None or m in classes)
     if not gpus or not markets or name.startswith(NOT_BY_THE_HOUR):
         return None
     gpu, count, memory_mib = _gpus(name, gpus)

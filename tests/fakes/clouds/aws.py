@@ -68,6 +68,8 @@ class FakeAws(FakeCloud):
         self.keys: set[str] | None = None
         self.disabled: set[str] = set()
         self.unknown: set[str] = set()  # parameters that this server is too old for
+        self.lists_all = False  # also regions that are not enabled, without being asked for them
+        self.ignored: set[str] = set()  # parameters that it passes over, and says nothing of in its answer
         self.quotas = {code: value for code, (_, value) in QUOTAS.items()}
         self.page_rows = 1000
         self.feed_age_s = 60.0
@@ -190,7 +192,7 @@ class FakeAws(FakeCloud):
     def describe_regions(self, request: Request) -> Response:
         form = request.form
         regions = [(name, "opt-in-not-required") for name in data.REGIONS]
-        if form.get("AllRegions") == "true":
+        if self.lists_all or form.get("AllRegions") == "true":
             regions += [(name, "not-opted-in") for name in data.NOT_OPTED_IN]
         told = [
             {"RegionName": name, "RegionEndpoint": f"ec2.{name}.amazonaws.com", "OptInStatus": status}
@@ -202,7 +204,8 @@ class FakeAws(FakeCloud):
     @route("POST", r"/ec2/(?P<region>[^/]+)/DescribeInstanceTypes")
     def describe_instance_types(self, request: Request) -> Response:
         form, here = request.form, data.zones_of(request.found["region"])
-        everywhere = form.get("IncludeUnsupportedInRegion") == "true"
+        speaks_for_all = "IncludeUnsupportedInRegion" not in self.ignored
+        everywhere = speaks_for_all and form.get("IncludeUnsupportedInRegion") == "true"
         wanted, filters = listed(form, "InstanceType"), filters_of(form, TYPE_FILTERS)
         if wanted and "MaxResults" in form:
             raise Refused(400, "InvalidParameterCombination", "InstanceTypes and MaxResults cannot be combined")
@@ -212,7 +215,7 @@ class FakeAws(FakeCloud):
                     400, "InvalidInstanceType", f"The following supplied instance types do not exist: [{name}]"
                 )
         rows = [
-            {**told, "SupportedInRegion": name in here}
+            {**told, "SupportedInRegion": name in here if speaks_for_all else None}
             for name, told in data.instance_types().items()
             if (name in wanted or not wanted)
             and (everywhere or name in here)
