@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from spotlaunch.errors import ProviderError, Transient
+from spotlaunch.errors import NotAuthorized, ProviderError, Transient
 from spotlaunch_providers.aws.advisor import Band, Bands, bands
 from spotlaunch_providers.aws.spot import SpotPrices, exact
 from spotlaunch_providers.shared.deadline import Deadline
@@ -58,7 +58,8 @@ class Feeds:
     def spot(self, *, deadline: Deadline) -> tuple[SpotPrices, float]:
         """Linux spot prices by region (the zone is empty), and how many seconds old the feed was.
 
-        Raises `Transient` when it cannot be read, or has another shape than it used to have.
+        Raises `NotAuthorized` when it is refused or gone, and `Transient` when it cannot be read, or has another shape
+        than it used to have.
         """
         feed = self._prices.get(PRICES_FILE, deadline=deadline)
         try:
@@ -81,7 +82,8 @@ class Feeds:
     def _judge(self, reply: Reply) -> ProviderError | None:
         self._age_s.value = _age_s(reply)
         if 400 <= reply.status < 500 and reply.status != 429:
-            return Transient(f"the public feed answered with HTTP {reply.status}", hint="set credentials")
+            # Not `Transient`, which is tried again: a file that is not there comes back no sooner for that.
+            return NotAuthorized(f"the public feed answered with HTTP {reply.status}", hint="set credentials")
         return None
 
     def _recall(self, now: float) -> Bands | None:

@@ -27,4 +27,4 @@ class Deadline:
     def check(self, what: str) -> None:
         """Raise `Transient` when time is up. ``what`` was being done."""
         if self.left_s() <= 0:
-            raise Transient(f"{what} took longer than {self.seconds:g} s", hint="try again")
+            raise Transient(f"{what} took longer than {self.seconds:.3g} s", hint="try again")

@@ -27,7 +27,7 @@ def side_by_side(
     outcomes: list[T | ProviderError] = []
     for future in futures:
         if future.cancelled() or not future.done():
-            outcomes.append(Transient(f"did not answer within {deadline.seconds:g} s", hint="try again"))
+            outcomes.append(Transient(f"did not answer within {deadline.seconds:.3g} s", hint="try again"))
             continue
         error = future.exception()
         if error is not None and not isinstance(error, ProviderError):

@@ -96,8 +96,8 @@ def test_feeds_are_read_where_aws_has_them(tmp_path) -> None:
         ("drop", Transient, "broke off"),
         ("hang", Transient, "did not answer"),
         ("drip", Transient, "took longer|did not answer"),
-        ("forbidden", Transient, "HTTP 403"),
-        ("expired-token", Transient, "HTTP 403"),
+        ("forbidden", NotAuthorized, "HTTP 403"),
+        ("expired-token", NotAuthorized, "HTTP 403"),
     ],
 )
 def test_a_feed_that_fails_is_an_error_in_one_line(
@@ -109,6 +109,13 @@ def test_a_feed_that_fails_is_an_error_in_one_line(
     with pytest.raises(error, match=words) as caught:
         public(ask_s=ask_s).offers(gpus("H100"))
     assert time.monotonic() - began < ask_s + 1.5 and caught.value.hint and not isinstance(caught.value, Throttled)
+
+
+def test_a_feed_that_is_refused_is_asked_once(cloud: FakeAws, public: Make) -> None:
+    cloud.fail("forbidden", path="json")
+    with pytest.raises(NotAuthorized):
+        public().offers(gpus("H100"))
+    assert len(cloud.called("spot.json")) == len(cloud.called("advisor")) == 1
 
 
 def test_gaps_and_other_systems_are_no_prices() -> None:

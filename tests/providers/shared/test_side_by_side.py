@@ -33,6 +33,11 @@ def test_one_that_hangs_costs_the_others_nothing() -> None:
     never.set()
 
 
+def test_how_long_was_waited_is_told_without_a_tail_of_digits() -> None:
+    (late,) = side_by_side([threading.Event().wait], deadline=Deadline(0.123456))
+    assert isinstance(late, Transient) and late.message == "did not answer within 0.123 s"
+
+
 def test_a_mistake_of_ours_travels() -> None:
     with pytest.raises(ZeroDivisionError):
         side_by_side([lambda: 1 // 0], deadline=Deadline())
