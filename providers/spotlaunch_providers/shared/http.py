@@ -47,14 +47,17 @@ class Reply:
     def retry_after_s(self) -> float | None:
         """How long the cloud asks to be left alone, if it says so: seconds, or a date (RFC 9110, 10.2.3)."""
         said = self.headers.get("Retry-After", "").strip()
-        if said.isdigit():
+        if said.isdecimal():
             return float(said)
         when = email.utils.parsedate_tz(said) if said else None
         # Against the cloud's own clock where it shows it: ours may be off.
         now = email.utils.parsedate_tz(self.headers.get("Date", "")) if when else None
         if when is None or now is None:
             return None
-        return max(0.0, email.utils.mktime_tz(when) - email.utils.mktime_tz(now))
+        try:
+            return max(0.0, email.utils.mktime_tz(when) - email.utils.mktime_tz(now))
+        except (ValueError, OverflowError):  # a year that no calendar has
+            return None
 
 
 class Api:

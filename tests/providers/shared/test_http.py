@@ -108,6 +108,8 @@ def test_a_date_to_wait_for_is_counted_from_the_clouds_own_clock() -> None:
     assert after("Sat, 21 Nov 2026 09:00:00 GMT") == 0
     assert after("7") == 7
     assert after("soon") is None
+    assert after("\u00b2") is None
+    assert after("Sat, 21 Nov 99999999999 10:00:00 GMT") is None
     assert after("Sat, 21 Nov 2026 10:00:30 GMT", date="") is None
 
 
