@@ -37,6 +37,7 @@ class Provider(Protocol):
     def offers(self, want: Want) -> Sequence[Offer]:
         """Every match with its price now, also those known to be unavailable. Over-returning is fine.
 
+        Where only a part of the provider could be asked, it is `core.facts.Offers`, which tells what is missing.
         Raises a `ProviderError` when the provider cannot be asked; the market room turns it into a row.
         """
         ...

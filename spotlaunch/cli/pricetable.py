@@ -17,6 +17,9 @@ from spotlaunch.core.pricelist import Row
 
 LIVE = "live"
 
+# Of what a provider could not be asked, a person is told so much; JSON has it all.
+MISSING_SHOWN = 3
+
 HEAD = render.columns(
     "provider", "zone", "type", "market", "gpu", ">$/h", ">$/GPU-h", ">on-demand $/h", ">saving %", ">effective $/h",
     ">available", ">interrupted %/h", ">age", "note",
@@ -79,6 +82,9 @@ def footnotes(rows: Sequence[Row], answers: Iterable[Answer], work: Work) -> lis
     shown = {row.offer.pool.provider for row in rows}
     fed = {row.offer.pool.provider for row in rows if row.offer.source != LIVE}
     for a in answers:
+        if a.missing:
+            more = f"; and {len(a.missing) - MISSING_SHOWN} more" if len(a.missing) > MISSING_SHOWN else ""
+            notes.append(f"{a.provider}: incomplete: {'; '.join(a.missing[:MISSING_SHOWN])}{more}")
         if a.provider not in shown:
             continue
         if a.rehearsal:
@@ -137,6 +143,7 @@ def provider_json(answer: Answer, now: float) -> dict[str, Any]:
         "reason": answer.failure,
         "hint": answer.hint,
         "prices_only": answer.prices_only,
+        "missing": list(answer.missing),
         "asked_at": answer.asked_at,
         "age_s": round(max(0.0, now - answer.asked_at), 3),
     }

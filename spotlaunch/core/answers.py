@@ -16,7 +16,7 @@ class Answer:
     """What one provider said to one want at ``asked_at``; or, with a ``failure``, why it said nothing.
 
     ``hint`` is what a person can do about a failure. ``start_s`` and ``prices_only`` are the provider's traits
-    of these names. ``rehearsal``: its prices are not real.
+    of these names. ``rehearsal``: its prices are not real. ``missing``: what could not be asked, a sentence each.
     """
 
     provider: str
@@ -27,6 +27,7 @@ class Answer:
     start_s: float = 0.0
     prices_only: str = ""
     rehearsal: bool = False
+    missing: tuple[str, ...] = ()
 
 
 def covers(wide: Want, narrow: Want) -> bool:

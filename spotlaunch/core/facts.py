@@ -6,7 +6,7 @@ Everything here is a frozen value. Money is `Decimal` US dollars, times are seco
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from types import MappingProxyType
@@ -100,6 +100,20 @@ class Offer:
     seen_at: float
     source: str = "live"
     extra: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+
+
+class Offers(tuple[Offer, ...]):
+    """A provider's answer: offers, and in ``missing`` what is not among them, a sentence for people each.
+
+    One region that does not answer must not cost the others, nor be passed over in silence.
+    """
+
+    missing: tuple[str, ...]
+
+    def __new__(cls, offers: Iterable[Offer] = (), *, missing: Iterable[str] = ()) -> Offers:
+        made = super().__new__(cls, offers)
+        made.missing = tuple(missing)
+        return made
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

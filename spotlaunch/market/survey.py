@@ -11,7 +11,7 @@ from concurrent.futures import Executor, Future, as_completed, wait
 from dataclasses import dataclass, replace
 
 from spotlaunch.core.answers import Answer
-from spotlaunch.core.facts import Want
+from spotlaunch.core.facts import Offers, Want
 from spotlaunch.core.settings import Settings
 from spotlaunch.errors import OutcomeUnknown, SpotlaunchError, StoreUnavailable
 from spotlaunch.ports import MarketMemory, Provider
@@ -93,11 +93,13 @@ def survey(
 def _ask(means: Means, settings: Settings, want: Want) -> Answer:
     asked_at = means.now()
     provider = means.connect(settings.provider, settings)
+    found = provider.offers(want)
     traits = provider.traits
     return Answer(
         provider=settings.provider,
         asked_at=asked_at,
-        offers=tuple(provider.offers(want)),
+        offers=tuple(found),
+        missing=found.missing if isinstance(found, Offers) else (),
         start_s=traits.start_s,
         prices_only=traits.prices_only,
         rehearsal=traits.rehearsal,

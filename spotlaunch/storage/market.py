@@ -70,7 +70,8 @@ class MarketStore:
         return found
 
     def _answer(self, sql: sqlite3.Connection, row: int, narrow: Want | None) -> Answer:
-        provider, asked_at, start_s, prices_only, count, head, codes = sql.execute(self._q["answer"], (row,)).fetchone()
+        found = sql.execute(self._q["answer"], (row,)).fetchone()
+        provider, asked_at, start_s, prices_only, missing, count, head, codes = found
         keep = None if narrow is None or not narrow.gpus else partial(serves, narrow.gpus)
         return Answer(
             provider=provider,
@@ -78,12 +79,14 @@ class MarketStore:
             offers=tuple(unpack(head, codes, count, keep=keep)),
             start_s=start_s,
             prices_only=prices_only,
+            missing=tuple(json.loads(missing)),
         )
 
     def remember(self, answer: Answer, want: Want, *, settings: str) -> None:
         head, codes = pack(answer.offers)
         key = (answer.provider, settings, json.dumps(asdict(want)))
-        cells = (answer.asked_at, answer.start_s, answer.prices_only, len(answer.offers), head, codes)
+        missing = json.dumps(answer.missing)
+        cells = (answer.asked_at, answer.start_s, answer.prices_only, missing, len(answer.offers), head, codes)
         with self._db.writing() as sql:
             sql.execute(self._q["put_answer"], (*key, *cells))
             now = answer.asked_at

@@ -14,7 +14,7 @@ import pytest
 
 from spotlaunch.cli import market, prices, pricetable
 from spotlaunch.core.book import AddAttempt, AddMachine
-from spotlaunch.core.facts import Offer, Want
+from spotlaunch.core.facts import Offer, Offers, Want
 from spotlaunch.core.settings import Settings
 from spotlaunch.errors import NotAuthorized, Transient
 from spotlaunch.home import Home
@@ -342,7 +342,7 @@ def test_the_json_has_offers_and_providers(cli: Cli, clouds: Clouds) -> None:
     }
     ok = {"provider": "one", "ok": True, "offers": 1, "reason": "", "hint": ""}
     bad = {"provider": "two", "ok": False, "offers": 0, "reason": "no key", "hint": "set it"}
-    asked = {"prices_only": "", "asked_at": NOW, "age_s": 0.0}
+    asked = {"prices_only": "", "missing": [], "asked_at": NOW, "age_s": 0.0}
     assert found["providers"] == [ok | asked, bad | asked]
 
 
@@ -509,3 +509,15 @@ def test_who_sells_only_what_is_too_dear_says_so(cli: Cli, clouds: Clouds) -> No
     clouds.sell("one", STEADY)
     clouds.sell("two", at("99"), at("98", zone="r1b"))
     assert "two: none of its 2 offers is what you ask for" in cli("prices", "--max-price", "50").err
+
+
+def test_what_a_provider_could_not_be_asked_is_told_also_when_it_is_remembered(cli: Cli, clouds: Clouds) -> None:
+    lost = [f"region-{n}: did not answer in time" for n in range(5)]
+    clouds.sell("one", STEADY)
+    whole = clouds.sells["one"]
+    clouds.sells["one"] = lambda: Offers(whole(), missing=lost)
+    for _ in range(2):
+        done = cli("prices")
+        assert done.code == 0
+        assert f"one: incomplete: {lost[0]}; {lost[1]}; {lost[2]}; and 2 more" in done.err
+    assert cli("prices", "--json").json["providers"][0]["missing"] == lost

@@ -9,6 +9,7 @@ CREATE TABLE answers (
     asked_at    REAL NOT NULL,
     start_s     REAL NOT NULL,
     prices_only TEXT NOT NULL,
+    missing     TEXT NOT NULL,
     offers      INTEGER NOT NULL,
     head        TEXT NOT NULL,
     codes       BLOB NOT NULL,

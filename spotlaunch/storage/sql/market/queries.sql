@@ -6,12 +6,13 @@ SELECT rowid, provider, settings, want FROM answers WHERE asked_at BETWEEN ? AND
 
 -- name: answer
 -- One of them, whole.
-SELECT provider, asked_at, start_s, prices_only, offers, head, codes FROM answers WHERE rowid = ?
+SELECT provider, asked_at, start_s, prices_only, missing, offers, head, codes FROM answers WHERE rowid = ?
 
 -- name: put_answer
 -- The newest answer takes the place of the one before.
-INSERT OR REPLACE INTO answers (provider, settings, want, asked_at, start_s, prices_only, offers, head, codes)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO answers (provider, settings, want, asked_at, start_s, prices_only, missing, offers, head,
+                                codes)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: forget_answers
 -- Those that nobody will want again: too old, or of a clock that was set back.
