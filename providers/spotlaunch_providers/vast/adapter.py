@@ -68,7 +68,11 @@ class VastProvider:
         """
         asked_at = self._now()
         found = self._search(first_searches(want), Deadline(self._ask_s))
-        return offers(found["on-demand"].values(), found["spot"].values(), want=want, now=asked_at)
+        disk_gb = want.disk_gb or figures.DISK_GB
+        hired, bids = (
+            [row for row in found[market].values() if self._terms.fit(row, disk_gb)] for market in ("on-demand", "spot")
+        )
+        return offers(hired, bids, want=want, now=asked_at)
 
     def launch(self, order: Order) -> Launched:
         """See the port. Not yet: raises `NotAuthorized`."""

@@ -40,7 +40,6 @@ _BUSY = Code(errors.Throttled, "cloud", "too many calls")
 
 CODES: Mapping[str, Code] = {
     "auth_error": _KEY,
-    "invalid user key": _KEY,  # only in `msg`, with a 404
     "search_quota_exceeded": Code(
         errors.Throttled, "cloud", "the searches of today are used up", "they begin anew at midnight UTC"
     ),
@@ -87,9 +86,11 @@ def judge(reply: Reply) -> errors.ProviderError | None:
 
 
 def _code(status: int, code: str, said: str) -> Code | None:
+    lowered = said.lower()
+    if "invalid user key" in lowered:  # also with a 404 that says of something else that it is not found
+        return _KEY
     if code in CODES:
         return CODES[code]
-    lowered = said.lower()
     return next((known for words, known in CODES.items() if words in lowered), None) or STATUS.get(status)
 
 

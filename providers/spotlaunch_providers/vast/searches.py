@@ -46,6 +46,17 @@ class Terms:
             )
         return Terms(verified_only=verified == "only", min_reliability=least)
 
+    def fit(self, row: Mapping[str, Any], disk_gb: float) -> bool:
+        """Whether what a row says of itself is what was searched for. What it does not say it is trusted with."""
+        return (
+            row.get("rentable") is not False
+            and not row.get("rented")
+            and not row.get("external")
+            and (not self.verified_only or row.get("verification", "verified") == "verified")
+            and _at_least(row.get("reliability2"), self.min_reliability)
+            and _at_least(row.get("disk_space"), disk_gb)
+        )
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Search:
@@ -134,3 +145,7 @@ def _kinds(want: Want) -> Iterator[tuple[tuple[str, ...], tuple[str, ...], int]]
             by_count.setdefault(count, []).extend(asked_for(name))
     for count, names in by_count.items():
         yield tuple(dict.fromkeys(names)), (), count
+
+
+def _at_least(value: Any, least: float) -> bool:
+    return value >= least if isinstance(value, int | float) else True

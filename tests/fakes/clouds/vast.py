@@ -38,7 +38,8 @@ class FakeVast(FakeCloud):
     ``cap``: rows of a search at most, whatever its limit. ``quota_left``: searches until the day's are used up
     (None: no end), ``searches_per_minute`` those of an address (None: any). ``min_interval_s``: path -> seconds
     between two calls. ``keys``: those that are good (None: any).
-    ``key_404``: a refused key is told as 404. ``asks`` may be changed by a test.
+    ``key_404``: a refused key is told as 404. ``ignored``: filters that do not count. ``asks`` may be changed by a
+    test.
     """
 
     name = "vast"
@@ -58,6 +59,7 @@ class FakeVast(FakeCloud):
         self.quota_resets_at = 0.0
         self.searches_per_minute: int | None = None
         self.min_interval_s: dict[str, float] = {}
+        self.ignored: set[str] = set()
         self.credit = 12.5
         self.asks: list[dict[str, Any]] = asks()
         self._last: dict[str, float] = {}
@@ -115,7 +117,7 @@ class FakeVast(FakeCloud):
         bid = TYPES[query.get("type", "ondemand")]
         disk_gb = float(query.get("allocated_storage", API_ALLOCATES_GB))
         rows = [self.row(ask, bid=bid, disk_gb=disk_gb) for ask in self.asks if bid or not ask["_hired"]]
-        filters = {k: v for k, v in query.items() if k not in NOT_FILTERS}
+        filters = {k: v for k, v in query.items() if k not in NOT_FILTERS and k not in self.ignored}
         rows = [row for row in rows if all(self._passes(row, k, ops) for k, ops in filters.items())]
         for field, way in reversed(query.get("order", [["dph_total", "asc"]])):
             rows.sort(key=lambda row, field=field: row[field], reverse=way == "desc")
@@ -182,7 +184,7 @@ class FakeVast(FakeCloud):
             for _ in range(self.cap):
                 self._made_up += 1
                 n, ask = self._made_up, {**self.asks[0], **shape, "min_bid": 0.5 + self._made_up / 1000}
-                ask |= {"id": n, "ask_contract_id": n, "machine_id": n, "dph_base": 1 + n / 1000}
+                ask |= {"id": n, "ask_contract_id": n, "machine_id": n, "dph_base": 1 + n / 1000, "reliability2": 0.99}
                 row = self.row(ask, bid=False, disk_gb=API_ALLOCATES_GB)
                 rows.append({k: v for k, v in row.items() if not k.startswith("_")})
         return rows

@@ -257,3 +257,24 @@ def test_no_row_is_so_odd_that_it_fails_the_others(junk: dict[str, object]) -> N
 @pytest.mark.parametrize("path", ["", "/", "/api", "/api/v0", "/api/v0/", "/api/v1"])
 def test_the_address_may_end_as_people_write_it(connect: Connect, path: str) -> None:
     assert asked(connect(path=path), ("H200", 8))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"verification": "unverified"},
+        {"verification": "deverified"},
+        {"rentable": False},
+        {"rented": True},
+        {"external": True},
+        {"reliability2": 0.6},
+        {"disk_space": 10.0},
+    ],
+)
+def test_a_host_that_will_not_do_is_left_out_also_where_the_search_forgot_the_filter(
+    provider: VastProvider, cloud: FakeVast, odd: dict[str, object]
+) -> None:
+    cloud.ignored = {"verified", "rentable", "rented", "external", "reliability2", "disk_space"}
+    cloud.asks = [ask(), ask(id=2, machine_id=2, **odd)]
+    for market in ("spot", "on-demand"):
+        assert [o.pool.zone for o in asked(provider, ("H100", 1), market=market)] == ["m1"]
