@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -105,10 +105,9 @@ def _money(value: Any) -> Decimal | None:
 
 
 def _moment(text: Any) -> float | None:
-    """Seconds of ``2026-11-01T00:00:00Z``. All times of the feed are UTC."""
-    if not isinstance(text, str) or not text:
-        return None
+    """Seconds of ``2026-11-01T00:00:00Z``. A time that names no zone is UTC too."""
     try:
-        return datetime.fromisoformat(text.removesuffix("Z").partition(".")[0] + "+00:00").timestamp()
+        time = datetime.fromisoformat(text) if isinstance(text, str) else None
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() if time else None
     except (ValueError, OverflowError):
         return None

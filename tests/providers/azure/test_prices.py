@@ -98,6 +98,12 @@ def test_of_two_valid_rows_the_newer_holds_and_of_two_as_new_the_dearer() -> Non
         assert prices(rows, now=NOW)[0].spot_usd_hour == Decimal("1.6")
 
 
+@pytest.mark.parametrize("end", ["Z", ".000Z", ".1234567Z", "", "+00:00", "+14:00"])
+def test_times_are_read_in_each_way_of_writing_them(end: str) -> None:
+    assert prices([{**HONEST, "effectiveStartDate": f"2026-11-21T11:59:59{end}"}], now=NOW)
+    assert not prices([{**HONEST, "effectiveStartDate": f"2026-11-22T02:00:01{end}"}], now=NOW)
+
+
 def test_case_of_size_and_region_makes_no_second_pool() -> None:
     odd = {**HONEST, "armSkuName": "standard_nc40ads_h100_V5", "armRegionName": "EastUS"}
     assert len(prices([HONEST, odd], now=NOW)) == 1
