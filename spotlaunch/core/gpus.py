@@ -23,6 +23,7 @@ __all__ = [
     "gpu_matches",
     "gpu_memory_gb",
     "gpu_problem",
+    "marketed_gb",
     "parse_gpu",
     "slice_name",
 ]
@@ -77,6 +78,18 @@ def canonical(word: str, *, memory_gb: float | None = None) -> str:
 def gpu_memory_gb(name: str) -> float | None:
     """The memory of one GPU in GB, as marketed; None if unknown, or if the members of a family differ in it."""
     return _memory_gb(canonical(name))
+
+
+def marketed_gb(name: str, reported_gb: float | None) -> float | None:
+    """The memory that a person means: as marketed, where what a cloud reports for ``name`` is about that.
+
+    A card of 80 GB reports 79.6, one of 24 GB 22.5: the rest it keeps for itself. What is another size altogether
+    counts as reported.
+    """
+    known_gb = gpu_memory_gb(name)
+    if reported_gb is None or known_gb is None:
+        return known_gb if reported_gb is None else reported_gb
+    return known_gb if _LEAST <= reported_gb / known_gb <= _MOST else reported_gb
 
 
 def slice_name(name: str, parts: int) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 from spotlaunch.core.answers import Gpus, serves
 from spotlaunch.core.effective import HOURS_PER_MONTH, Work, effective_usd_hour
 from spotlaunch.core.facts import Market, Offer
+from spotlaunch.core.gpus import marketed_gb
 from spotlaunch.core.rates import Rates
 
 Sort = Literal["effective", "price", "availability"]
@@ -30,7 +31,8 @@ class Wish:
 
     ``gpus``: ``(name, count)``, of which any will do; count 0 is any count. ``providers`` and ``regions`` (globs
     of a region or a zone): any of them will do. ``max_price_usd_hour`` is held against what is really paid: the
-    whole machine, in its own market. ``min_gpu_memory_gb`` is of one GPU; one that is not known is not enough.
+    whole machine, in its own market. ``min_gpu_memory_gb`` is of one GPU, as marketed; one that is not known is not
+    enough.
     """
 
     gpus: Gpus = ()
@@ -127,6 +129,7 @@ def _filter(wish: Wish) -> Callable[[Offer], bool]:
     """Whether an offer is wanted. A market has many offers of few GPUs and places: each is judged once."""
     gpus: dict[tuple[str, int], bool] = {}
     places: dict[tuple[str, str, str], bool] = {}
+    large: dict[tuple[str, float | None], bool] = {}
     most, least_gb, market = wish.max_price_usd_hour, wish.min_gpu_memory_gb, wish.market
 
     def wanted(offer: Offer) -> bool:
@@ -135,7 +138,10 @@ def _filter(wish: Wish) -> Callable[[Offer], bool]:
             return False
         if most is not None and offer.price_usd_hour > most:
             return False
-        if least_gb and (offer.gpu_memory_gb is None or offer.gpu_memory_gb < least_gb):
+        card = (offer.gpu, offer.gpu_memory_gb)
+        if least_gb and card not in large:
+            large[card] = (marketed_gb(*card) or 0) >= least_gb
+        if least_gb and not large[card]:
             return False
         gpu = (offer.gpu, offer.gpu_count)
         if gpu not in gpus:

@@ -52,7 +52,15 @@ ON_DEMAND = an_offer(market="on-demand", zone="", price_usd_hour=usd("55.04"))
         ({"market": "on-demand"}, [ON_DEMAND], [SPOT]),
         # The cap is held against what is paid, not against the on-demand price beside it.
         ({"max_price_usd_hour": usd("12.5")}, [SPOT], [ON_DEMAND, an_offer(price_usd_hour=usd("12.51"))]),
-        ({"min_gpu_memory_gb": 80}, [SPOT], [an_offer(gpu_memory_gb=79.9), an_offer(gpu_memory_gb=None)]),
+        ({"min_gpu_memory_gb": 80}, [SPOT], [an_offer(gpu_memory_gb=40.0), an_offer(gpu="X1", gpu_memory_gb=None)]),
+        # A person means the size on the box, of which a card keeps some for itself.
+        ({"min_gpu_memory_gb": 80}, [an_offer(gpu_memory_gb=79.6)], [an_offer(gpu="A40", gpu_memory_gb=45.0)]),
+        ({"min_gpu_memory_gb": 24}, [an_offer(gpu="L4", gpu_memory_gb=22.5)], [an_offer(gpu="X1", gpu_memory_gb=22.5)]),
+        (
+            {"min_gpu_memory_gb": 24},
+            [an_offer(gpu="L4", gpu_memory_gb=None)],
+            [an_offer(gpu="L4-1of2", gpu_memory_gb=11.2)],
+        ),
     ],
 )
 def test_a_wish_keeps_these_and_leaves_out_those(wish: dict[str, Any], yes: list[Offer], no: list[Offer]) -> None:
