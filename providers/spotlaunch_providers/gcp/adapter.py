@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from spotlaunch.core.facts import Launched, Offer, Order, SeenMachine, Traits, Want
+from spotlaunch.core.facts import Launched, Offer, Offers, Order, SeenMachine, Traits, Want
 from spotlaunch.errors import NotAuthorized
 from spotlaunch_providers.gcp.account import Account
 from spotlaunch_providers.gcp.asking import Asking
@@ -58,7 +58,8 @@ class GcpProvider:
         """
         deadline = Deadline(self._ask_s)
         asking = Asking(account=self._account, cache=self._cache, deadline=deadline, now=self._now)
-        return offers(asking.seen(want), want.markets, now=self._now())
+        seen = asking.seen(want)
+        return Offers(offers(seen, want.markets, now=self._now()), missing=seen.missing)
 
     def launch(self, order: Order) -> Launched:
         """Raises `NotAuthorized`: see `traits.prices_only`."""

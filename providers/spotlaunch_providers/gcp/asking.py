@@ -57,6 +57,7 @@ class Asking:
     path: str = field(init=False)
     api: Api = field(init=False)
     _version: dict[str, str] = field(default_factory=dict)
+    _missing: list[str] = field(default_factory=list)
 
     def seen(self, want: Want) -> Seen:
         """Everything that was found out. Raises the first error when there is nothing to offer because of it."""
@@ -71,7 +72,13 @@ class Asking:
             raise machines
         assert isinstance(machines, _Machines)
         prices = listed if isinstance(listed, Prices) else self.cache.price_list(self.now()).prices
-        found = Seen(shapes=machines.shapes, histories=machines.histories, scores=machines.scores, prices=prices)
+        found = Seen(
+            shapes=machines.shapes,
+            histories=machines.histories,
+            scores=machines.scores,
+            prices=prices,
+            missing=(*self._missing, *_missing(machines.error, listed)),
+        )
         if found.shapes and not prices.rows and not any(h.price_usd_hour for h in found.histories.values()):
             errors = [e for e in (machines.error, listed) if isinstance(e, ProviderError)]
             if errors:
@@ -113,9 +120,10 @@ class Asking:
         good = {name: a for name, a in answers.items() if not isinstance(a, ProviderError)}
         found = [s for zone, m in good.get("built in", ()) if (s := shapes.built_in(zone, m)) is not None]
         found += shapes.attached(good.get("n1", ()), good.get("attached", ()), kinds)
-        errors = [a for a in answers.values() if isinstance(a, ProviderError)]
+        errors = {name: a for name, a in answers.items() if isinstance(a, ProviderError)}
         if errors and not found:
-            raise errors[0]
+            raise next(iter(errors.values()))
+        self._missing += [f"the list of machines with GPUs {name}: {e.message}" for name, e in errors.items()]
         return found
 
     def _prices_parts(self) -> bool:
@@ -247,6 +255,16 @@ class _Machines:
     histories: Mapping[str, History] = field(default_factory=dict)
     scores: Mapping[tuple[str, str], float] = field(default_factory=dict)
     error: ProviderError | None = None
+
+
+def _missing(histories: ProviderError | None, listed: object) -> list[str]:
+    """What is not among the offers because of these errors. A type that Google has no history of is no error."""
+    found = []
+    if histories is not None and not isinstance(histories, (NotFound, InvalidOrder)):
+        found.append(f"spot prices of some machines: {histories.message}")
+    if isinstance(listed, ProviderError):
+        found.append(f"on-demand prices: {listed.message}")
+    return found
 
 
 def filtered(ask: Callable[[Mapping[str, str]], T], names: str) -> T:

@@ -17,12 +17,16 @@ NAME = "gcp"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Seen:
-    """What one round of asking found: machines, histories by `Shape.pool`, scores by machine and zone, part prices."""
+    """What one round of asking found: machines, histories by `Shape.pool`, scores by machine and zone, part prices.
+
+    ``missing``: what could not be asked, a sentence each.
+    """
 
     shapes: tuple[Shape, ...]
     histories: Mapping[str, History] = field(default_factory=dict)
     scores: Mapping[tuple[str, str], float] = field(default_factory=dict)
     prices: Prices = field(default_factory=Prices)
+    missing: tuple[str, ...] = ()
 
 
 def offers(seen: Seen, markets: Iterable[Market], *, now: float) -> list[Offer]:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from spotlaunch.core.facts import Want
+from spotlaunch.core.facts import Offers, Want
 from spotlaunch.errors import NotAuthorized, OutOfFunds, ProviderError, SpotlaunchError, Throttled, Transient
 from spotlaunch_providers.gcp.errors import CODES, judge
 from spotlaunch_providers.shared.http import Reply
@@ -72,7 +72,7 @@ def test_a_slow_or_wrongly_dated_answer_is_an_answer(cloud: FakeGcp, make: Make,
 
 def test_pages_with_nothing_on_them_are_no_machines(cloud: FakeGcp, make: Make) -> None:
     cloud.fail("empty-pages")
-    assert make().offers(WANT) == []
+    assert not make().offers(WANT)
 
 
 def test_a_call_that_fails_once_is_made_again(cloud: FakeGcp, make: Make) -> None:
@@ -101,13 +101,17 @@ def test_what_is_forbidden_is_not_asked_again_and_again(cloud: FakeGcp, make: Ma
 def test_a_permission_that_is_missing_costs_only_what_it_permits(cloud: FakeGcp, make: Make) -> None:
     make().offers(gpus("H200"))  # the price list is there now
     cloud.fail("forbidden", path="capacityHistory")
-    offers = [o for o in make(now=lambda: NOW + 7200).offers(gpus("H200")) if o.pool.market == "spot"]
+    found = make(now=lambda: NOW + 7200).offers(gpus("H200"))
+    assert isinstance(found, Offers) and found.missing[0].startswith("spot prices of some machines: ")
+    offers = [o for o in found if o.pool.market == "spot"]
     assert offers and all(o.obtainability is not None and o.interruptions_per_hour is None for o in offers)
 
 
 def test_one_list_that_fails_does_not_fail_the_others(cloud: FakeGcp, make: Make) -> None:
     cloud.fail("forbidden", path="acceleratorTypes")
-    assert {o.gpu for o in make().offers(gpus("T4", "H200"))} == {"H200-SXM"}
+    offers = make().offers(gpus("T4", "H200"))
+    assert {o.gpu for o in offers} == {"H200-SXM"}
+    assert isinstance(offers, Offers) and "attached" in offers.missing[0] and "may not do this" in offers.missing[0]
     with pytest.raises(NotAuthorized):
         make().offers(gpus("T4"))
 
@@ -115,7 +119,8 @@ def test_one_list_that_fails_does_not_fail_the_others(cloud: FakeGcp, make: Make
 @pytest.mark.parametrize("kind", ["forbidden", "throttle", "hang", "endless-paging", "truncated"])
 def test_without_the_price_list_there_is_still_spot(cloud: FakeGcp, make: Make, kind: str) -> None:
     cloud.fail(kind, path="/v1/services")
-    offers = list(make(ask_s=1.5).offers(Want(gpus=(("H100", 8),))))
+    offers = make(ask_s=1.5).offers(Want(gpus=(("H100", 8),)))
+    assert isinstance(offers, Offers) and [m[:18] for m in offers.missing] == ["on-demand prices: "]
     assert offers and {o.pool.market for o in offers if o.gpu_count == 8} >= {"spot"}
     if kind != "endless-paging":  # of that a page was read
         assert all(o.on_demand_usd_hour is None for o in offers)
@@ -136,7 +141,7 @@ def test_a_form_that_nobody_documented_is_told_and_no_crash(cloud: FakeGcp, make
         except SpotlaunchError as e:
             assert isinstance(e, Transient) and "form" in e.message
         else:
-            assert offers == []
+            assert not offers
         cloud.answer = answer  # type: ignore[method-assign]
 
 
