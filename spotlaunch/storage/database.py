@@ -129,6 +129,11 @@ class Database:
             yield
         except sqlite3.Error as e:
             raise unavailable(e, self.path, self._kind) from e
+        except UnicodeEncodeError as e:
+            # Half a letter (a lone surrogate) can come out of a cloud's JSON, and into no database.
+            raise StoreUnavailable(
+                f"{self._kind.name} {self.path} cannot hold a text with half a letter in it", hint="please report this"
+            ) from e
 
     def _open(self) -> None:
         with self._readable():

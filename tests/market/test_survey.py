@@ -287,6 +287,14 @@ def test_a_memory_in_trouble_is_complained_of_once_and_everybody_answers(scene: 
     assert scene.complaints == ["the disk is full"]
 
 
+def test_a_text_that_cannot_be_written_down_costs_the_memory_and_no_answer(scene: Scene) -> None:
+    scene.cloud("one", sells=lambda: [an_offer(gpu="H100\ud800")])
+    scene.cloud("two")
+    assert [(a.failure, len(a.offers)) for a in scene.ask()] == [("", 1)] * 2
+    (complaint,) = scene.complaints
+    assert "cannot hold a text with half a letter in it" in complaint
+
+
 class Slow(Broken):
     """A memory that is written to by another process for longer than anybody waits."""
 
