@@ -23,6 +23,8 @@ _SHAPES = tuple(
 )
 MASK = "***"
 LONGEST = 300
+# So much of a text is looked at: more would be cut off anyway, and looking takes long.
+READ = 4000
 
 
 class Redactor:
@@ -35,6 +37,9 @@ class Redactor:
     def __call__(self, text: object) -> str:
         """One line of ``text``, masked and not too long."""
         said = " ".join(str(text).split())
+        if len(said) > READ:
+            # No word is cut in two, for half a secret would not be found. A text without words is none for people.
+            said = said[:READ].rpartition(" ")[0] + " ..."
         # Found in the words as they came: a mask in the middle of an address would hide the rest of it.
         found = sorted(m.span() for mask in (*self._values, *_SHAPES) for m in mask.finditer(said))
         parts, done = [], 0

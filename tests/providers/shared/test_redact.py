@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from spotlaunch_providers.shared.redact import LONGEST, Redactor
+from spotlaunch_providers.shared.redact import LONGEST, READ, Redactor
 
 
 @pytest.mark.parametrize(
@@ -43,3 +45,12 @@ def test_a_value_inside_an_address_does_not_save_the_rest_of_it() -> None:
     mask = Redactor(["my-project", "project-xy"])
     assert mask("denied for robot@my-project.iam.gserviceaccount.com here") == "denied for *** here"
     assert mask("my-project-xyz and my-project") == "***z and ***"
+
+
+def test_a_text_without_end_is_looked_at_in_no_time_and_shows_no_half_of_a_secret() -> None:
+    began = time.monotonic()
+    assert Redactor()("a." * 50_000 + "@") == " ..."
+    assert time.monotonic() - began < 5
+    said = Redactor(["k3y-of-mine"])("eyJ" + "a" * (READ - 14) + ".b.c k3y-of-mine" + " more" * 1000)
+    assert "k3y" not in said
+    assert len(said) <= LONGEST
