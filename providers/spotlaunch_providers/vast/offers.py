@@ -18,8 +18,9 @@ from spotlaunch_providers.vast.names import name_of
 
 _MICRO = Decimal("0.000001")
 
-# [I] Hiring goes before every bid, so that what only takes bids is most likely hired by somebody now.
-_NOT_FOR_HIRE = "not listed for hire now, so that a bid may have to wait"
+# [I] Hiring goes before every bid, so that what only takes bids is most likely hired by somebody now. Or its row is on
+# a page that was not read: then nobody knows.
+_NOT_FOR_HIRE = "not seen among what is for hire now: a bid may have to wait"
 
 # What a launch will need, or a person may want to know of a host. None of it is secret, or of an account of ours.
 _TOLD = {

@@ -75,7 +75,7 @@ def test_where_the_price_on_demand_is_not_known_the_bid_is_the_floor(provider: V
     (offer,) = asked(provider, ("H100", 1))
     assert (offer.pool.market, offer.price_usd_hour, offer.on_demand_usd_hour) == ("spot", Decimal(1), None)
     # Hiring goes before every bid: whatever takes bids only is hired by somebody.
-    assert (offer.available, offer.why) == ("unknown", "not listed for hire now, so that a bid may have to wait")
+    assert (offer.available, offer.why) == ("unknown", "not seen among what is for hire now: a bid may have to wait")
 
 
 def test_another_slice_of_the_same_shape_tells_the_price_on_demand(provider: VastProvider, cloud: FakeVast) -> None:
