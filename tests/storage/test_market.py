@@ -33,7 +33,9 @@ def market() -> Iterator[MarketStore]:
 
 
 def answer(*offers: Offer, at: float = NOW, provider: str = "one") -> Answer:
-    return Answer(provider=provider, asked_at=at, offers=offers, start_s=240.0, prices_only="no credentials", missing=("x",))
+    return Answer(
+        provider=provider, asked_at=at, offers=offers, start_s=240.0, prices_only="no credentials", missing=("x",)
+    )
 
 
 def recalled(market: MarketStore, want: Want, **changes: object) -> dict[str, Answer]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
 
-from spotlaunch.core.facts import Offer, Want
+from spotlaunch.core.facts import Offer, Offers, Want
 from spotlaunch.errors import NotAuthorized, ProviderError
 from spotlaunch_providers.aws.access import Access
 from spotlaunch_providers.aws.advisor import Bands
@@ -39,6 +39,7 @@ class _Prices:
     shapes: Sequence[Shape]
     spot: SpotPrices
     on_demand: OnDemandPrices
+    missing: tuple[str, ...] = ()
 
 
 def only(outcomes: Sequence[T | ProviderError]) -> T:
@@ -49,9 +50,7 @@ def only(outcomes: Sequence[T | ProviderError]) -> T:
     return outcome
 
 
-def live_offers(
-    access: Access, feeds: Feeds | None, want: Want, *, now: float, deadline: Deadline
-) -> tuple[Offer, ...]:
+def live_offers(access: Access, feeds: Feeds | None, want: Want, *, now: float, deadline: Deadline) -> Offers:
     """Offers from the account's own answers. ``feeds``: where the Advisor is read, if it may be."""
     inner = _inner(deadline)
     prices, bands = _two(
@@ -62,7 +61,7 @@ def live_offers(
         offers += spot_offers(prices.shapes, prices.spot, on_demand=prices.on_demand, bands=bands, seen_at=now)
     if "on-demand" in want.markets:
         offers += on_demand_offers(prices.shapes, prices.on_demand, seen_at=now)
-    return tuple(offers)
+    return Offers(offers, missing=prices.missing)
 
 
 def public_offers(access: Access, feeds: Feeds, want: Want, *, now: float, deadline: Deadline) -> tuple[Offer, ...]:
@@ -104,7 +103,17 @@ def _live_prices(access: Access, want: Want, *, now: float, deadline: Deadline) 
         raise next(outcome for outcome in asked if isinstance(outcome, ProviderError))
     closed = {region for region, outcome in zip(regions, spot, strict=False) if _not_enabled(outcome)}
     open_prices = {key: price for key, price in _merged(on_demand).items() if key[0] not in closed}
-    return _Prices(shapes=shapes, spot=_merged(spot), on_demand=open_prices)
+    return _Prices(shapes=shapes, spot=_merged(spot), on_demand=open_prices, missing=_missing(regions, spot, on_demand))
+
+
+def _missing(regions: Sequence[str], spot: Sequence[object], on_demand: Sequence[object]) -> tuple[str, ...]:
+    """What is not among the offers. A region that is not enabled in the account is none that is missing."""
+    lost = [
+        f"spot prices of {region}: {outcome.message}"
+        for region, outcome in zip(regions, spot, strict=False)
+        if isinstance(outcome, ProviderError) and not _not_enabled(outcome)
+    ]
+    return (*lost, *(f"on-demand prices: {o.message}" for o in on_demand if isinstance(o, ProviderError)))
 
 
 def _not_enabled(outcome: object) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from spotlaunch.core.facts import Offer, Want
+from spotlaunch.core.facts import Offers, Want
 from spotlaunch.errors import NotAuthorized, ProviderError
 from spotlaunch_providers.azure import eviction, feed, placement, skus
 from spotlaunch_providers.azure.account import Access, Account
@@ -45,22 +45,25 @@ class Asking:
         self._skus = Cache(folder / "skus.json", of=of, kept_s=SKUS_KEPT_S, now=now)
         self._scores = Cache(folder / "scores.json", of=of, kept_s=PLACEMENT_KEPT_S, now=now)
 
-    def offers(self, want: Want) -> list[Offer]:
+    def offers(self, want: Want) -> Offers:
         """All offers that serve ``want``. Raises the first error if no price could be read.
 
         Raises `NotAuthorized` too when there is a login which Azure refuses: silence would look like bad prices.
         """
         sizes = wanted(want.gpus)
         if not sizes or not want.markets:
-            return []
+            return Offers()
         deadline = Deadline(self._ask_s)
         seen_at = self._now()
-        rows, api = self._first_round(sizes, deadline)
+        (rows, missing), api = self._first_round(sizes, deadline)
         found = self._chosen(prices(rows, now=seen_at), sizes)
         known = self._known(api, found, want, deadline)
-        return offers(found, known, sizes=sizes, markets=want.markets, seen_at=seen_at)
+        made = offers(found, known, sizes=sizes, markets=want.markets, seen_at=seen_at)
+        return Offers(made, missing=missing)
 
-    def _first_round(self, sizes: Sequence[Size], deadline: Deadline) -> tuple[list[Any], Api | ProviderError | None]:
+    def _first_round(
+        self, sizes: Sequence[Size], deadline: Deadline
+    ) -> tuple[tuple[list[Any], tuple[str, ...]], Api | ProviderError | None]:
         """The rows of the feed, and Resource Manager if there is an account: a login may take a second.
 
         A login that is refused travels. One that did not come about costs what the account would have told.

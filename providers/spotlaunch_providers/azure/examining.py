@@ -71,7 +71,7 @@ def _credentials(ok: bool, detail: str, hint: str = "") -> Finding:
 
 def _prices(reach: Access, region: str, deadline: Deadline) -> Callable[[], Any]:
     api = Api(reach.prices, judge=Judge(reach.redact), redact=reach.redact)
-    return lambda: feed.rows(api, wanted([("T4", 1)]), [region], deadline=deadline)
+    return lambda: feed.rows(api, wanted([("T4", 1)]), [region], deadline=deadline)[0]
 
 
 def _account_calls(

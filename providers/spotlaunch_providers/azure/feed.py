@@ -42,21 +42,27 @@ def plain_filters(regions: Sequence[str]) -> list[str]:
     return [" and ".join((*parts, _in(region))) for region in regions] or [" and ".join(parts)]
 
 
-def rows(api: Api, sizes: Sequence[Size], regions: Sequence[str], *, deadline: Deadline) -> list[Any]:
-    """All rows for ``sizes`` in ``regions``, with others among them. Raises the first error if nothing is answered."""
+def rows(
+    api: Api, sizes: Sequence[Size], regions: Sequence[str], *, deadline: Deadline
+) -> tuple[list[Any], tuple[str, ...]]:
+    """All rows for ``sizes`` in ``regions``, with others among them; and what is missing, a sentence each.
+
+    Raises the first error if nothing is answered.
+    """
     try:
         return _answered(api, filters(sizes, regions), deadline)
     except InvalidOrder:
         return _answered(api, plain_filters(regions), deadline)
 
 
-def _answered(api: Api, asked: Sequence[str], deadline: Deadline) -> list[Any]:
+def _answered(api: Api, asked: Sequence[str], deadline: Deadline) -> tuple[list[Any], tuple[str, ...]]:
     answers = side_by_side([_call(api, each, deadline) for each in asked], deadline=deadline, name="azure-prices")
     good = [rows for rows in answers if not isinstance(rows, ProviderError)]
     bad = [e for e in answers if isinstance(e, ProviderError)]
     if bad and not good:
         raise bad[0]
-    return [row for rows in good for row in rows]
+    missing = (f"{len(bad)} of {len(asked)} questions for prices: {bad[0].message}",) if bad else ()
+    return [row for rows in good for row in rows], missing
 
 
 def _call(api: Api, each: str, deadline: Deadline) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NoReturn
 
-from spotlaunch.core.facts import Launched, Offer, Order, SeenMachine, Traits, Want
+from spotlaunch.core.facts import Launched, Offer, Offers, Order, SeenMachine, Traits, Want
 from spotlaunch.errors import NotAuthorized, ProviderError
 from spotlaunch_providers.runpod.asking import Asking
 from spotlaunch_providers.runpod.credentials import HINT
@@ -56,11 +56,13 @@ class RunpodProvider:
             return ()
         deadline, asked_at = Deadline(self._ask_s), self._now()
         ask = self._from_catalog if self._asking.credentials.key else self._from_feed
-        outcomes = side_by_side(ask(want, asked_at, deadline), deadline=deadline, name="runpod")
-        errors = [o for o in outcomes if isinstance(o, ProviderError)]
+        calls = ask(want, asked_at, deadline)
+        outcomes = dict(zip(calls, side_by_side([*calls.values()], deadline=deadline, name="runpod"), strict=True))
+        errors = {what: o for what, o in outcomes.items() if isinstance(o, ProviderError)}
         if errors and len(errors) == len(outcomes):
-            raise errors[0]
-        return [offer for o in outcomes if not isinstance(o, ProviderError) for offer in o]
+            raise next(iter(errors.values()))
+        found = (offer for o in outcomes.values() if not isinstance(o, ProviderError) for offer in o)
+        return Offers(found, missing=(f"{what}: {e.message}" for what, e in errors.items()))
 
     def launch(self, order: Order) -> Launched:
         """See the port. Not yet: raises `NotAuthorized`."""
@@ -76,19 +78,19 @@ class RunpodProvider:
         del instance_ids
         self._prices_only()
 
-    def _from_catalog(self, want: Want, now: float, deadline: Deadline) -> list[Callable[[], list[Offer]]]:
+    def _from_catalog(self, want: Want, now: float, deadline: Deadline) -> dict[str, Callable[[], list[Offer]]]:
         def ask(count: int, cloud: str) -> list[Offer]:
             rows = self._asking.catalog(count=count, cloud=cloud, deadline=deadline)
             return [offer(lot, want=want, now=now) for lot in catalog_lots(rows, count=count, cloud=cloud, want=want)]
 
-        return [partial(ask, count, cloud) for count in counts(want) for cloud in CLOUDS]
+        return {f"{n} GPUs, {cloud.lower()}": partial(ask, n, cloud) for n in counts(want) for cloud in CLOUDS}
 
-    def _from_feed(self, want: Want, now: float, deadline: Deadline) -> list[Callable[[], list[Offer]]]:
+    def _from_feed(self, want: Want, now: float, deadline: Deadline) -> dict[str, Callable[[], list[Offer]]]:
         def ask(count: int) -> list[Offer]:
             data = self._asking.graphql(query(count), deadline=deadline)
             return [offer(lot, want=want, now=now, source=SOURCE) for lot in feed_lots(data, count=count, want=want)]
 
-        return [partial(ask, count) for count in counts(want)]
+        return {f"{count} GPUs": partial(ask, count) for count in counts(want)}
 
     def _prices_only(self) -> NoReturn:
         raise NotAuthorized(self.traits.prices_only, hint="" if self._asking.credentials.key else HINT)

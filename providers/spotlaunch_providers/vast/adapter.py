@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NoReturn
 
-from spotlaunch.core.facts import Launched, Market, Offer, Order, SeenMachine, Traits, Want
+from spotlaunch.core.facts import Launched, Market, Offer, Offers, Order, SeenMachine, Traits, Want
 from spotlaunch.errors import NotAuthorized, ProviderError
 from spotlaunch_providers.shared.deadline import ASK_S, Deadline
 from spotlaunch_providers.shared.side_by_side import side_by_side
@@ -67,12 +67,12 @@ class VastProvider:
         Raises the first error when no search was answered; the rows of one that was not are missing.
         """
         asked_at = self._now()
-        found = self._search(first_searches(want), Deadline(self._ask_s))
+        found, missing = self._search(first_searches(want), Deadline(self._ask_s))
         disk_gb = want.disk_gb or figures.DISK_GB
         hired, bids = (
             [row for row in found[market].values() if self._terms.fit(row, disk_gb)] for market in ("on-demand", "spot")
         )
-        return offers(hired, bids, want=want, now=asked_at)
+        return Offers(offers(hired, bids, want=want, now=asked_at), missing=missing)
 
     def launch(self, order: Order) -> Launched:
         """See the port. Not yet: raises `NotAuthorized`."""
@@ -88,8 +88,9 @@ class VastProvider:
         del instance_ids
         self._prices_only()
 
-    def _search(self, searches: Sequence[Search], deadline: Deadline) -> Found:
-        """All rows of these searches and of what follows them, round by round, each round side by side."""
+    def _search(self, searches: Sequence[Search], deadline: Deadline) -> tuple[Found, list[str]]:
+        """All rows of these searches and of what follows them, round by round, each round side by side; and what
+        could not be searched."""
         found: Found = {"spot": {}, "on-demand": {}}
         made: Counter[Market] = Counter()
         errors: list[ProviderError] = []
@@ -108,7 +109,7 @@ class VastProvider:
             searches = _affordable(later, made)
         if errors and len(errors) == made.total():
             raise errors[0]
-        return found
+        return found, [f"{len(errors)} of {made.total()} searches: {errors[0].message}"] if errors else []
 
     def _prices_only(self) -> NoReturn:
         raise NotAuthorized(self.traits.prices_only, hint="" if self._asking.credentials.key else HINT)

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from spotlaunch.core.facts import Offers
 from spotlaunch.errors import NotAuthorized, ProviderError, Throttled, Transient
 from spotlaunch_providers.aws.errors import CODES, code_of, of_code
 from spotlaunch_providers.shared.redact import Redactor
@@ -80,7 +81,18 @@ def test_pages_of_prices_that_do_not_end_cost_only_those_prices(cloud: FakeAws, 
     provider = make(ask_s=2.5, regions=FEW)
     provider.offers(WANT)  # boto3 is loaded, clients are made
     cloud.fail("endless-paging", path="/pricing/")
-    assert {o.pool.market for o in provider.offers(WANT)} >= {"spot"}
+    offers = provider.offers(WANT)
+    assert {o.pool.market for o in offers} >= {"spot"}
+    assert isinstance(offers, Offers) and any(what.startswith("on-demand prices: ") for what in offers.missing)
+
+
+def test_a_region_that_fails_is_missing_and_told(cloud: FakeAws, make: Make) -> None:
+    first = FEW.split(",")[0]
+    cloud.fail("forbidden", path=f"/ec2/{first}/DescribeSpotPriceHistory")
+    offers = make(regions=FEW).offers(WANT)
+    assert isinstance(offers, Offers)
+    assert [what.partition(":")[0] for what in offers.missing] == [f"spot prices of {first}"]
+    assert {o.pool.region for o in offers if o.pool.market == "spot"} == set(FEW.split(",")) - {first}
 
 
 @pytest.mark.parametrize("kind", ["throttle", "server-error", "drop"])

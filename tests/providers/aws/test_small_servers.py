@@ -16,6 +16,9 @@ from tests.providers.aws.conftest import Make, gpus
 REGIONS = "us-east-1,eu-west-2,us-west-2"
 
 
+NOW = 1_795_000_000.0  # fixed, as spot prices move with time
+
+
 def told(offers: Collection[Offer]) -> set[tuple[Any, ...]]:
     assert offers
     return {(o.pool, o.price_usd_hour, o.on_demand_usd_hour) for o in offers}
@@ -27,25 +30,25 @@ def test_one_that_passes_over_the_parameter_for_all_regions_is_asked_region_by_r
     # The first of the regions speaks for itself only, and does not have the type.
     assert "g7e.2xlarge" in aws_data.zones_of("eu-west-2") and "g7e.2xlarge" not in aws_data.zones_of("eu-west-1")
     regions = "eu-west-1,eu-west-2"
-    expected = told(make(regions=regions).offers(gpus("RTXPRO6000")))
+    expected = told(make(now=lambda: NOW, regions=regions).offers(gpus("RTXPRO6000")))
     cloud.ignored = {"IncludeUnsupportedInRegion"}
-    assert told(make(regions=regions).offers(gpus("RTXPRO6000"))) == expected
+    assert told(make(now=lambda: NOW, regions=regions).offers(gpus("RTXPRO6000"))) == expected
 
 
 def test_one_that_takes_the_stars_of_a_filter_for_letters_is_asked_for_all_types(
     cloud: FakeAws, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = told(make(regions=REGIONS).offers(gpus("H100", "L4")))
+    expected = told(make(now=lambda: NOW, regions=REGIONS).offers(gpus("H100", "L4")))
     monkeypatch.setattr(aws_rules, "fnmatchcase", lambda word, pattern: pattern in ("*", word))
     cloud.calls.clear()
-    assert told(make(regions=REGIONS).offers(gpus("H100", "L4"))) == expected
+    assert told(make(now=lambda: NOW, regions=REGIONS).offers(gpus("H100", "L4"))) == expected
     assert len(cloud.called("DescribeInstanceTypes")) > 2
 
 
 def test_one_that_refuses_a_filter_of_several_values_is_asked_for_the_price_of_each_type(
     cloud: FakeAws, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = told(make(regions=REGIONS).offers(gpus("H100")))
+    expected = told(make(now=lambda: NOW, regions=REGIONS).offers(gpus("H100")))
 
     def old(filter_: dict[str, str]) -> Any:
         if filter_["Type"] != "TERM_MATCH":
@@ -53,21 +56,21 @@ def test_one_that_refuses_a_filter_of_several_values_is_asked_for_the_price_of_e
         return aws_rules.price_test(filter_)
 
     monkeypatch.setattr(aws, "price_test", old)
-    assert told(make(regions=REGIONS).offers(gpus("H100"))) == expected
+    assert told(make(now=lambda: NOW, regions=REGIONS).offers(gpus("H100"))) == expected
 
 
 @pytest.mark.parametrize("regions", [REGIONS, "us-east-1"])
 def test_one_that_compares_texts_only_is_asked_for_the_price_of_each_type(
     make: Make, monkeypatch: pytest.MonkeyPatch, regions: str
 ) -> None:
-    expected = told(make(regions=regions).offers(gpus("H100")))
+    expected = told(make(now=lambda: NOW, regions=regions).offers(gpus("H100")))
     monkeypatch.setattr(aws, "price_test", lambda told: aws_rules.price_test({**told, "Type": "TERM_MATCH"}))
-    assert told(make(regions=regions).offers(gpus("H100"))) == expected
+    assert told(make(now=lambda: NOW, regions=regions).offers(gpus("H100"))) == expected
 
 
 def test_a_price_list_that_may_not_be_read_is_not_asked_again_type_by_type(cloud: FakeAws, make: Make) -> None:
     cloud.fail("forbidden", path="/pricing/")
-    make(regions="us-east-1").offers(gpus("H100"))
+    make(now=lambda: NOW, regions="us-east-1").offers(gpus("H100"))
     assert len(cloud.called("GetProducts")) == 1
 
 
@@ -80,7 +83,7 @@ def test_a_type_of_which_no_market_is_told_may_be_sold_in_both() -> None:
 
 def test_nothing_is_offered_in_a_region_that_is_not_enabled(cloud: FakeAws, make: Make) -> None:
     cloud.disabled = {"eu-west-2"}
-    offers = make(regions=REGIONS).offers(Want(gpus=(("H100", 0),)))
+    offers = make(now=lambda: NOW, regions=REGIONS).offers(Want(gpus=(("H100", 0),)))
     assert {o.pool.region for o in offers} == {"us-east-1", "us-west-2"}
 
 

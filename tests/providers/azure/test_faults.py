@@ -7,7 +7,7 @@ import time
 import pytest
 
 from spotlaunch import errors
-from spotlaunch.core.facts import Want
+from spotlaunch.core.facts import Offers, Want
 from tests.fakes.clouds.azure import FakeAzure
 from tests.fakes.clouds.server import FAULTS
 from tests.providers.azure.conftest import NOW, SUBSCRIPTION, Connect
@@ -111,9 +111,10 @@ def test_a_subscription_that_is_not_there_is_told_without_its_id(cloud: FakeAzur
 
 
 def test_a_question_that_fails_leaves_the_offers_of_the_others(cloud: FakeAzure, connect: Connect) -> None:
-    cloud.fail("drop", path="/prices$", times=4)
+    cloud.fail("forbidden", path="/prices$", times=1)
     offers = connect(endpoint="", auth="", subscription_id="").offers(Want())
     assert len({o.gpu for o in offers}) > 5
+    assert isinstance(offers, Offers) and "questions for prices: " in offers.missing[0]
 
 
 def test_a_short_trouble_is_tried_again_and_not_seen(cloud: FakeAzure, connect: Connect) -> None:

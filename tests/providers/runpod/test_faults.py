@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from spotlaunch.core.facts import Want
+from spotlaunch.core.facts import Offers, Want
 from spotlaunch.errors import NotAuthorized, OutOfFunds, ProviderError, Throttled, Transient
 from spotlaunch_providers.runpod.errors import SAID, STATUS, judge
 from spotlaunch_providers.shared.http import Reply
@@ -66,6 +66,8 @@ def test_one_question_that_fails_does_not_fail_the_rest(connect: Connect, cloud:
     # What is forbidden is not asked again, so that two of the eight questions fail for good.
     cloud.fail("forbidden", times=2)
     offers = connect().offers(Want(gpus=(("H100", 0),)))
+    assert isinstance(offers, Offers) and len(offers.missing) == 2
+    assert all(" GPUs, " in what for what in offers.missing)
     assert len(offers) > 0
     assert len(cloud.calls) == 8
 

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from spotlaunch import errors
-from spotlaunch.core.facts import Want
+from spotlaunch.core.facts import Offers, Want
 from spotlaunch.errors import NotAuthorized, ProviderError, Throttled, Transient
 from spotlaunch_providers.shared.http import Reply
 from spotlaunch_providers.vast.errors import CODES, judge
@@ -58,12 +58,14 @@ def test_what_is_only_odd_is_answered_all_the_same(
 
 def test_empty_pages_have_no_offers(connect: Connect, cloud: FakeVast) -> None:
     cloud.fail("empty-pages")
-    assert connect().offers(WANT) == []
+    assert not connect().offers(WANT)
 
 
 def test_one_search_that_fails_does_not_fail_the_other(connect: Connect, cloud: FakeVast) -> None:
     cloud.fail("forbidden", times=1)
-    assert len({o.pool.market for o in connect().offers(WANT)}) == 1
+    offers = connect().offers(WANT)
+    assert len({o.pool.market for o in offers}) == 1
+    assert isinstance(offers, Offers) and len(offers.missing) == 1 and " searches: " in offers.missing[0]
 
 
 def test_a_fault_that_passes_is_not_seen(connect: Connect, cloud: FakeVast) -> None:
