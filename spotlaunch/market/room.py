@@ -33,7 +33,7 @@ class Room:
     """Offers by want, from all of ``providers``, each asked at most once in a while.
 
     ``now`` gives seconds since the epoch; ``workers`` runs the asking side by side. ``note`` is given the offers
-    of each answer whose prices are real, by the worker that asked.
+    of each answer whose prices are real, by a worker.
     """
 
     def __init__(
@@ -100,5 +100,6 @@ class Room:
         except ProviderError as e:
             return _Answer(asked_at, (), e.message + (f" (hint: {e.hint})" if e.hint else ""))
         if not provider.traits.rehearsal:
-            self._note(offers)
+            # By itself: an answer does not wait for its prices to be written down.
+            self._workers.submit(self._note, offers)
         return _Answer(asked_at, offers, "")

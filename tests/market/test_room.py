@@ -159,4 +159,16 @@ def test_the_prices_of_each_answer_are_noted_but_not_those_of_a_rehearsal(worker
     room = Room(shops, now=clock, workers=workers, note=noted.extend)
     room.ask(WANT)
     room.ask(WANT)  # from the cache: nothing new was seen
+    workers.shutdown()
     assert noted == [offer_of("a")]
+
+
+def test_an_answer_does_not_wait_for_its_prices_to_be_written_down(workers: Executor, clock: Hands) -> None:
+    end = threading.Event()
+
+    def note(offers: Sequence[Offer]) -> None:
+        end.wait(20)
+
+    room = Room({"a": good("a")}, now=clock, workers=workers, note=note)
+    assert room.ask(WANT, deadline_s=2).offers == (offer_of("a"),)
+    end.set()
