@@ -16,7 +16,9 @@ if __name__ == "__main__" and not sys.flags.safe_path:
     if sys.path and sys.path[0] != str(Path(__file__).parent.parent):
         del sys.path[0]
 
+import errno
 import os
+import warnings
 from io import TextIOWrapper
 
 FAILED = 1
@@ -32,6 +34,8 @@ def run(arguments: Sequence[str]) -> int:
     os.umask(0o077)  # whatever is written is its owner's only: logs and checkpoints may hold anything
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without some letter still gets the rest
+    # Before there are threads: botocore and requests, loaded side by side, undo each other's filters.
+    warnings.filterwarnings("ignore", message="SOCKS support in urllib3")
     import typer
 
     from spotlaunch.cli.app import app
@@ -59,9 +63,19 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read our output has seen enough. What is still buffered must not be tried again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # whoever read it has seen enough
         return FAILED
+    except OSError as e:
+        if e.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _drop_output()
+        _complain(f"what was to be written could not be: {e.strerror}", "free some space on that disk")
+        return FAILED
+
+
+def _drop_output() -> None:
+    """What is still buffered must not be tried again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(message: str, hint: str) -> None:

@@ -127,6 +127,26 @@ def test_a_reader_that_has_seen_enough_is_no_error(store: SqliteStore) -> None:
     assert pipe.stderr == ""
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+def test_output_to_a_full_disk_is_told_without_a_stack_trace(store: SqliteStore) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "spotlaunch", "status", "--json"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "error: what was to be written could not be: No space left on device",
+        "hint: free some space on that disk",
+    ]
+
+
+def test_libraries_that_are_loaded_side_by_side_warn_of_nothing() -> None:
+    code = "import warnings; from spotlaunch.__main__ import run; run(['--version']); "
+    code += "warnings.warn('SOCKS support in urllib3 requires the installation of optional dependencies', Warning)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
 def test_a_mistake_of_ours_is_not_hidden(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
