@@ -65,8 +65,8 @@ def submit(
     ] = None,
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="Another name than the file's.")] = "",
     when: Annotated[
-        str, typer.Option("--when", metavar="CONDITION", help="Hold it until, say, 'price_usd_hour < 2.00'.")
-    ] = "",
+        Optional[str], typer.Option("--when", metavar="CONDITION", help="Hold it until, say, 'price_usd_hour < 2.00'.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Check a job file, show the plan, and submit the job."""

@@ -28,11 +28,11 @@ from spotlaunch.watchdog.serve import SystemClock
 
 
 def run(
-    file: Path, *, follow: bool, dry_run: bool, yes: bool, env: list[str], name: str, when: str, as_json: bool
+    file: Path, *, follow: bool, dry_run: bool, yes: bool, env: list[str], name: str, when: str | None, as_json: bool
 ) -> int:
     """Submit the job of ``file``. Returns the exit code: 0, or with ``follow`` the job's own.
 
-    ``when``: the condition that it is held for, or empty.
+    ``when``: the condition that it is held for, or None. An empty text (of a variable never set, say) is refused.
 
     Raises `BadFile` and `UsageError` before anything is written; `SpotlaunchError` when no offer can ever
     fit, or a store cannot be used.
@@ -84,10 +84,10 @@ def _awaken(home: Home, store: SqliteStore, name: str) -> None:
         raise SpotlaunchError(f"{name} is submitted, but waits: {e.message}", hint=e.hint) from e
 
 
-def _condition(when: str) -> Condition | None:
+def _condition(when: str | None) -> Condition | None:
     """What is written after ``--when``. Raises `UsageError`."""
     try:
-        return parse_when(when) if when else None
+        return None if when is None else parse_when(when)
     except Unreadable as e:
         raise UsageError(f"--when: {e.message}", hint=e.hint) from e
 

@@ -62,3 +62,9 @@ def test_a_condition_that_cannot_be_read_is_wrong_use_and_submits_nothing(
     assert "--when: 'price_usd_huor' is nothing that can be compared" in done.err
     assert "did you mean price_usd_hour?" in done.err
     assert store.jobs() == []
+
+
+def test_an_empty_condition_is_not_taken_for_none(cli: Cli, file: Path, store: SqliteStore) -> None:
+    done = cli("submit", file, "--when", "")
+    assert (done.code, done.err.splitlines()[0]) == (2, "error: --when: '' is not a comparison")
+    assert store.jobs() == []
