@@ -12,6 +12,8 @@ from tests.sim.many import run_worlds, waste
 
 pytestmark = pytest.mark.sim
 
+BATCH = 10
+
 # Where clouds lie, ghosts live long enough to write; there the two guards of the register are needed most.
 SEEDS = range(60)
 
@@ -26,8 +28,12 @@ SEEDS = range(60)
     ],
 )
 def test_without_it_worlds_break(habit: str, said: str) -> None:
-    reports = run_worlds(SEEDS, missing=habit, liars=habit != "cloud before book")
-    assert any(said in line for r in reports for line in r.broken)
+    # Some at a time: one world that breaks is enough.
+    for first in range(0, len(SEEDS), BATCH):
+        reports = run_worlds(SEEDS[first : first + BATCH], missing=habit, liars=habit != "cloud before book")
+        if any(said in line for r in reports for line in r.broken):
+            return
+    pytest.fail(f"without {habit!r}, no world broke")
 
 
 @pytest.mark.parametrize(

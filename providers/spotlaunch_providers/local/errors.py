@@ -8,18 +8,15 @@ from typing import Literal
 
 from spotlaunch import errors
 from spotlaunch.core.facts import Pool, Refused, Scope
+from spotlaunch_providers.shared.codes import Row
 
 Reach = Literal["pool", "quota", "cloud"]
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class Code(Row[Reach]):
     """One code. ``reach``: just the pool, all zones that share its quota, or the whole account."""
 
-    error: type[errors.ProviderError]
-    reach: Reach
-    message: str
-    hint: str = ""
     retry_after_s: float | None = None
 
 

@@ -28,6 +28,8 @@ POOL_KEYS = (
     "availability", "faults",
 )  # fmt: skip
 FAULT_KEYS = ("dry", "quota", "unauthorized", "no_funds", "throttled", "slow", "lose_answer", "never_boots", "hang")
+# Here machines can always be had, so there is no reason why they could not.
+TRAIT_KEYS = tuple(f.name for f in fields(Traits) if f.name != "prices_only")
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,39}")
 
 
@@ -133,7 +135,7 @@ def _faults(table: Table) -> Faults:
 def _traits(top: Table, base: Traits) -> Traits:
     """``base`` with what the file says otherwise."""
     values: dict[str, Any] = asdict(base)
-    table = top.table("traits", tuple(values))
+    table = top.table("traits", TRAIT_KEYS)
     for key in table.values:
         values[key] = table.get(key, flag if isinstance(values[key], bool) else seconds, values[key])
     return Traits(**values)

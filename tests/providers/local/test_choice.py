@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from spotlaunch.core.settings import Settings
 from spotlaunch_providers.local import connect
-from spotlaunch_providers.local.choice import BUILT_IN, VARIABLE, chosen, remember
+from spotlaunch_providers.local.choice import BUILT_IN, chosen, remember
 
 
 @pytest.fixture
@@ -47,17 +48,15 @@ def test_a_relative_path_is_kept_as_seen_from_where_it_was_said(
     assert chosen(folder) == tmp_path / "m.yaml"
 
 
-def test_connecting_keeps_what_the_variable_says(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connecting_keeps_what_the_setting_says(folder: Path, tmp_path: Path) -> None:
     market = tmp_path / "m.yaml"
     market.write_text("pools: [{name: only, price_usd_hour: 1, notice: 77s}]")
-    monkeypatch.setenv(VARIABLE, str(market))
-    assert connect(owner="me", folder=folder).traits.notice_s == 77
-    monkeypatch.delenv(VARIABLE)
-    assert connect(owner="me", folder=folder).traits.notice_s == 77
+    told = Settings(provider="local", values={"market": str(market)})
+    assert connect(owner="me", folder=folder, settings=told).traits.notice_s == 77
+    assert connect(owner="me", folder=folder, settings=Settings(provider="local")).traits.notice_s == 77
     assert (folder / "market.path").stat().st_mode & 0o777 == 0o600
 
 
-def test_connecting_without_a_variable_touches_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(VARIABLE, raising=False)
-    assert connect(owner="me", folder=folder).list_machines() == []
+def test_connecting_without_a_setting_touches_nothing(folder: Path) -> None:
+    assert connect(owner="me", folder=folder, settings=Settings(provider="local")).list_machines() == []
     assert not folder.exists()

@@ -6,7 +6,6 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from spotlaunch.core.facts import Traits
 from spotlaunch_providers.local import reading, traces
 from spotlaunch_providers.local.market import CloudFaults
 
@@ -20,7 +19,7 @@ def test_every_key_of_a_market_file_is_in_its_documentation() -> None:
         *reading.FAULT_KEYS,
         *traces.KEYS,
         *(f.name for f in fields(CloudFaults)),
-        *(f.name for f in fields(Traits)),
+        *reading.TRAIT_KEYS,
     }
     told = set(re.findall(r"\w+", " ".join(re.findall(r"```.*?```|`[^`]+`", DOC.read_text(), re.DOTALL))))
     assert known - told == set()
