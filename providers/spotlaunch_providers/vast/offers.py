@@ -17,6 +17,8 @@ from spotlaunch_providers.vast import figures
 from spotlaunch_providers.vast.names import name_of
 
 _MICRO = Decimal("0.000001")
+# Hosts write their prices themselves, and what has too many digits cannot be reckoned with.
+_MOST_USD = Decimal(10**6)
 
 # [I] Hiring goes before every bid, so that what only takes bids is most likely hired by somebody now. Or its row is on
 # a page that was not read: then nobody knows.
@@ -209,7 +211,7 @@ def _usd(number: Any) -> Decimal | None:
     if isinstance(number, bool) or not isinstance(number, int | float):
         return None
     amount = Decimal(str(number))
-    return amount if amount.is_finite() and amount >= 0 else None
+    return amount if amount.is_finite() and 0 <= amount <= _MOST_USD else None
 
 
 def _number(value: Any) -> float:
