@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NoReturn
 
-from spotlaunch.core.facts import Launched, Offer, Offers, Order, SeenMachine, Traits, Want
-from spotlaunch.errors import NotAuthorized, ProviderError
+from spotlaunch.core.facts import Offer, Offers, Traits, Want
+from spotlaunch.errors import ProviderError
 from spotlaunch_providers.runpod.asking import Asking
 from spotlaunch_providers.runpod.credentials import HINT
 from spotlaunch_providers.runpod.feed import SOURCE, feed_lots, query
 from spotlaunch_providers.runpod.offers import CLOUDS, catalog_lots, counts, offer
 from spotlaunch_providers.shared.deadline import ASK_S, Deadline
+from spotlaunch_providers.shared.pricesonly import PricesOnly
 from spotlaunch_providers.shared.side_by_side import side_by_side
 
 NO_KEY = f"no credentials: prices only; {HINT}"
@@ -36,13 +36,13 @@ def traits(prices_only: str) -> Traits:
     )
 
 
-class RunpodProvider:
+class RunpodProvider(PricesOnly):
     """A `Provider`. ``now`` and ``ask_s`` (seconds for a whole question) are for tests."""
 
     name = "runpod"
 
     def __init__(self, asking: Asking, *, now: Callable[[], float] = time.time, ask_s: float = ASK_S) -> None:
-        self.traits = traits(NOT_YET if asking.credentials.key else NO_KEY)
+        self.traits, self._hint = (traits(NOT_YET), "") if asking.credentials.key else (traits(NO_KEY), HINT)
         self._asking = asking
         self._now = now
         self._ask_s = ask_s
@@ -64,20 +64,6 @@ class RunpodProvider:
         found = (offer for o in outcomes.values() if not isinstance(o, ProviderError) for offer in o)
         return Offers(found, missing=(f"{what}: {e.message}" for what, e in errors.items()))
 
-    def launch(self, order: Order) -> Launched:
-        """See the port. Not yet: raises `NotAuthorized`."""
-        del order
-        self._prices_only()
-
-    def list_machines(self) -> Sequence[SeenMachine]:
-        """See the port. Not yet: raises `NotAuthorized`."""
-        self._prices_only()
-
-    def terminate(self, instance_ids: Sequence[str]) -> dict[str, str]:
-        """See the port. Not yet: raises `NotAuthorized`."""
-        del instance_ids
-        self._prices_only()
-
     def _from_catalog(self, want: Want, now: float, deadline: Deadline) -> dict[str, Callable[[], list[Offer]]]:
         def ask(count: int, cloud: str) -> list[Offer]:
             rows = self._asking.catalog(count=count, cloud=cloud, deadline=deadline)
@@ -91,6 +77,3 @@ class RunpodProvider:
             return [offer(lot, want=want, now=now, source=SOURCE) for lot in feed_lots(data, count=count, want=want)]
 
         return {f"{count} GPUs": partial(ask, count) for count in counts(want)}
-
-    def _prices_only(self) -> NoReturn:
-        raise NotAuthorized(self.traits.prices_only, hint="" if self._asking.credentials.key else HINT)

@@ -4,39 +4,21 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from spotlaunch.core.settings import Settings
+from spotlaunch_providers.shared.apikey import ApiKey, api_key
 
 FILE = "~/.runpod/config.toml"
 HINT = (
     "set RUNPOD_API_KEY to a key from https://console.runpod.io/user/settings, or run `runpodctl config --apiKey KEY`"
 )
 
-# A server that wants no credentials may still want to see the header.
-PLACEHOLDER = "none"
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Credentials:
-    """``key`` is empty where there is none; ``found`` says where it was, for a person."""
-
-    key: str = field(repr=False, default="")
-    found: str = ""
-    anonymous: bool = False
-
-
-def credentials(settings: Settings) -> Credentials:
-    """What to show RunPod. With ``auth: none`` no key is looked for. Raises `UsageError` for a bad setting."""
-    if settings.anonymous("endpoint"):
-        return Credentials(key=PLACEHOLDER, found="none: auth is `none`", anonymous=True)
-    if key := settings.secret("api_key"):
-        return Credentials(key=key, found=settings.origin.get("api_key", "the environment"))
-    if key := _of_file(Path(FILE).expanduser()):
-        return Credentials(key=key, found=FILE)
-    return Credentials()
+def credentials(settings: Settings) -> ApiKey:
+    """What to show RunPod. Raises `UsageError` for a bad setting."""
+    return api_key(settings, files=(FILE,), read=_of_file)
 
 
 def _of_file(path: Path) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from spotlaunch import errors
 from spotlaunch_providers.runpod.credentials import HINT
+from spotlaunch_providers.shared.codes import Row
 from spotlaunch_providers.shared.http import Reply
 
 Reach = Literal["pool", "type", "cloud"]
@@ -21,14 +21,10 @@ _CLOUDFLARE = re.compile(r"error(?: code)?:?\s*1010", re.IGNORECASE)
 _WINDOW = re.compile(r";\s*r=(\d+);\s*t=(\d+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(Row[Reach]):
     """One way. ``reach``: just the pool, every pool of the machine type, or the whole account."""
 
-    error: type[errors.ProviderError]
-    reach: Reach
-    message: str
-    hint: str = ""
+    __slots__ = ()
 
 
 _FUNDS = Code(errors.OutOfFunds, "cloud", "the account has no money left", "add funds at https://console.runpod.io")

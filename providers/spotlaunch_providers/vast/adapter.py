@@ -6,11 +6,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
-from spotlaunch.core.facts import Launched, Market, Offer, Offers, Order, SeenMachine, Traits, Want
-from spotlaunch.errors import NotAuthorized, ProviderError
+from spotlaunch.core.facts import Market, Offer, Offers, Traits, Want
+from spotlaunch.errors import ProviderError
 from spotlaunch_providers.shared.deadline import ASK_S, Deadline
+from spotlaunch_providers.shared.pricesonly import PricesOnly
 from spotlaunch_providers.shared.side_by_side import side_by_side
 from spotlaunch_providers.vast import figures
 from spotlaunch_providers.vast.asking import Asking
@@ -42,7 +43,7 @@ def traits(prices_only: str) -> Traits:
     )
 
 
-class VastProvider:
+class VastProvider(PricesOnly):
     """A `Provider`. ``now`` and ``ask_s`` (seconds for a whole question) are for tests."""
 
     name = "vast"
@@ -55,7 +56,7 @@ class VastProvider:
         now: Callable[[], float] = time.time,
         ask_s: float = ASK_S,
     ) -> None:
-        self.traits = traits(NOT_YET if asking.credentials.key else NO_KEY)
+        self.traits, self._hint = (traits(NOT_YET), "") if asking.credentials.key else (traits(NO_KEY), HINT)
         self._asking = asking
         self._terms = terms
         self._now = now
@@ -73,20 +74,6 @@ class VastProvider:
             [row for row in found[market].values() if self._terms.fit(row, disk_gb)] for market in ("on-demand", "spot")
         )
         return Offers(offers(hired, bids, want=want, now=asked_at), missing=missing)
-
-    def launch(self, order: Order) -> Launched:
-        """See the port. Not yet: raises `NotAuthorized`."""
-        del order
-        self._prices_only()
-
-    def list_machines(self) -> Sequence[SeenMachine]:
-        """See the port. Not yet: raises `NotAuthorized`."""
-        self._prices_only()
-
-    def terminate(self, instance_ids: Sequence[str]) -> dict[str, str]:
-        """See the port. Not yet: raises `NotAuthorized`."""
-        del instance_ids
-        self._prices_only()
 
     def _search(self, searches: Sequence[Search], deadline: Deadline) -> tuple[Found, list[str]]:
         """All rows of these searches and of what follows them, round by round, each round side by side; and what
@@ -110,9 +97,6 @@ class VastProvider:
         if errors and len(errors) == made.total():
             raise errors[0]
         return found, [f"{len(errors)} of {made.total()} searches: {errors[0].message}"] if errors else []
-
-    def _prices_only(self) -> NoReturn:
-        raise NotAuthorized(self.traits.prices_only, hint="" if self._asking.credentials.key else HINT)
 
 
 def _affordable(searches: Sequence[Search], made: Mapping[Market, int]) -> list[Search]:

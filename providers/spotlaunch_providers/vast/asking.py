@@ -7,10 +7,9 @@ from typing import Any
 
 from spotlaunch.core.settings import Settings
 from spotlaunch.errors import Transient
+from spotlaunch_providers.shared.apikey import ApiKey
 from spotlaunch_providers.shared.deadline import Deadline
-from spotlaunch_providers.shared.http import Api
-from spotlaunch_providers.shared.redact import Redactor
-from spotlaunch_providers.vast.credentials import Credentials, credentials
+from spotlaunch_providers.vast.credentials import credentials
 from spotlaunch_providers.vast.errors import judge
 
 ENDPOINT = "https://console.vast.ai"
@@ -19,11 +18,9 @@ ENDPOINT = "https://console.vast.ai"
 class Asking:
     """One account at one address. Each method raises a `ProviderError` for what the cloud refuses."""
 
-    def __init__(self, endpoint: str, found: Credentials) -> None:
+    def __init__(self, endpoint: str, found: ApiKey) -> None:
         self.credentials = found
-        headers = {"Authorization": f"Bearer {found.key}"} if found.key else {}
-        redact = Redactor([] if found.anonymous else [found.key])
-        self._api = Api(endpoint, judge=judge, headers=headers, redact=redact)
+        self._api = found.api(endpoint, judge=judge)
 
     @staticmethod
     def of(settings: Settings) -> Asking:

@@ -10,10 +10,10 @@ import email.utils
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from spotlaunch import errors
+from spotlaunch_providers.shared.codes import Row
 from spotlaunch_providers.shared.http import Reply
 from spotlaunch_providers.vast.credentials import HINT
 from spotlaunch_providers.vast.figures import SEARCH_PAUSE_S
@@ -21,14 +21,10 @@ from spotlaunch_providers.vast.figures import SEARCH_PAUSE_S
 Reach = Literal["pool", "machine", "cloud"]
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(Row[Reach]):
     """One code. ``reach``: just the pool, all of its host's machine, or the whole account."""
 
-    error: type[errors.ProviderError]
-    reach: Reach
-    message: str
-    hint: str = ""
+    __slots__ = ()
 
 
 _FUNDS = Code(
