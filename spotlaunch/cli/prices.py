@@ -59,6 +59,8 @@ def run(
 
     Raises `UsageError` for what cannot be meant.
     """
+    if not all(regions):
+        raise UsageError("--region is empty", hint="write a region, a zone or a pattern, like us-*")
     if as_csv and (as_json or watch):
         raise UsageError(f"--csv and {'--json' if as_json else '--watch'} exclude each other")
     asked = Asked(
@@ -167,12 +169,12 @@ def _firsts(rows: list[Row], shown: list[Row]) -> list[str]:
 def _nothing(wish: Wish, *, offered: int) -> str:
     """Nothing is left: of how many, and which of the options to blame."""
     options = {
-        "--region": wish.regions,
-        "--spot/--on-demand": wish.market,
-        "--max-price": wish.max_price_usd_hour,
-        "--min-gpu-memory": wish.min_gpu_memory_gb,
+        "--region": bool(wish.regions),
+        "--spot/--on-demand": wish.market is not None,
+        "--max-price": wish.max_price_usd_hour is not None,
+        "--min-gpu-memory": wish.min_gpu_memory_gb > 0,
     }
-    given = [name for name, value in options.items() if value]
+    given = [name for name, is_given in options.items() if is_given]
     text = f"none of {offered} offers is what you ask for" if offered else "nobody sells what you ask for"
     if offered and given:
         text += f"\nhint: leave out {' or '.join(given)} to see more"

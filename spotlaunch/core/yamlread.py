@@ -100,7 +100,7 @@ class _Builder:
         """One event. False when reading on makes no sense."""
         self.last = event.start_mark.line + 1, event.start_mark.column + 1
         if isinstance(event, yaml.DocumentStartEvent) and self.done:
-            return self.problem(self.last, "holds a second document (after ---)", "put each job in a file of its own")
+            return self.problem(self.last, "holds a second document (after ---)", "keep one")
         if isinstance(event, yaml.CollectionEndEvent):
             self.close()
         elif isinstance(event, yaml.NodeEvent):
@@ -115,11 +115,13 @@ class _Builder:
             sign, what = ("*", "alias") if isinstance(event, yaml.AliasEvent) else ("&", "anchor")
             return self.problem(
                 self.last,
-                f"{quoted(sign + event.anchor)} is a YAML {what}, which job files do not have",
+                f"{quoted(sign + event.anchor)} is a YAML {what}, which files of ours do not have",
                 f"write the value out; a text that begins with {sign} goes in quotes",
             )
         if event.tag is not None:
-            self.problem(self.last, f"{quoted(event.tag)} is a YAML tag, which job files do not have", "leave it out")
+            self.problem(
+                self.last, f"{quoted(event.tag)} is a YAML tag, which files of ours do not have", "leave it out"
+            )
         top = self.open[-1] if self.open else None
         if top and isinstance(top.into, dict) and top.key is None and not isinstance(event, yaml.ScalarEvent):
             return self.problem(self.last, "a key must be a word", "a text that begins with [, { or * goes in quotes")

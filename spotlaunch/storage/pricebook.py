@@ -18,6 +18,9 @@ PRUNE_EVERY_S = 86400.0
 # "Still there" is written down at most so often: 100,000 pools that did not change must cost next to nothing.
 SEEN_EVERY_S = 3600.0
 
+# One that others of its GPU and provider were seen so much later than had vanished, and was not on sale meanwhile.
+VANISHED_S = 2 * SEEN_EVERY_S
+
 _PRUNED_AT = "pruned_at"
 
 _Place = tuple[str, str, str, str]  # region, zone, instance type, market
@@ -28,6 +31,7 @@ def note(sql: sqlite3.Connection, q: Mapping[str, str], offers: Iterable[Offer],
     changed = 0
     for (gpu, provider), seen in _by_gpu(offers).items():
         known = {r[:4]: r for r in sql.execute(q["known_pools"], (gpu, provider))}
+        looked_at = max((r[-1] for r in known.values()), default=0.0)
         prices: dict[str, Decimal] = {}
         again: list[int] = []
         last = 0.0
@@ -40,6 +44,10 @@ def note(sql: sqlite3.Connection, q: Mapping[str, str], offers: Iterable[Offer],
             if price not in prices:
                 prices[price] = Decimal(price)
             moved = prices[price] != offer.price_usd_hour or bool(on_sale) != (offer.available != "no")
+            if on_sale and looked_at - seen_at > VANISHED_S and changed_at <= now:
+                sql.execute(q["add_change"], (number, seen_at + SEEN_EVERY_S, price, 0))
+                changed_at = seen_at + SEEN_EVERY_S
+                moved = True
             # One from the future was written under a clock that was since set back: it is written anew.
             if moved or changed_at > now:
                 changed += _change(sql, q, number, offer, changed_at, now=now)

@@ -89,7 +89,10 @@ def market_of(count: int, want: Want) -> Iterator[Home]:
 
 def cost(home: Home, arguments: Sequence[str], *, turns: int) -> Cost:
     """What ``spotlaunch`` with these arguments costs in ``home``, as whole processes."""
-    return measured([*SPOTLAUNCH, *arguments], environment(home), turns=turns)
+    # Settings of this shell would make another question of it than the one that is remembered.
+    alien = ("SPOTLAUNCH_", "AWS_", "AZURE_", "GOOGLE_", "CLOUDSDK_", "RUNPOD_", "VAST_")
+    env = {k: v for k, v in environment(home).items() if k == "SPOTLAUNCH_HOME" or not k.startswith(alien)}
+    return measured([*SPOTLAUNCH, *arguments], env, turns=turns)
 
 
 # A small process of its own, because the memory of a child is reckoned from that of its parent on.

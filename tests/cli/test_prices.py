@@ -521,3 +521,13 @@ def test_what_a_provider_could_not_be_asked_is_told_also_when_it_is_remembered(c
         assert done.code == 0
         assert f"one: incomplete: {lost[0]}; {lost[1]}; {lost[2]}; and 2 more" in done.err
     assert cli("prices", "--json").json["providers"][0]["missing"] == lost
+
+
+def test_a_limit_of_nothing_is_blamed_for_showing_nothing(cli: Cli, clouds: Clouds) -> None:
+    clouds.sell("one", STEADY)
+    assert "hint: leave out --max-price to see more" in cli("prices", "--max-price", "0.01").err
+
+
+def test_an_empty_region_is_wrong_use(cli: Cli, clouds: Clouds) -> None:
+    clouds.sell("one", STEADY)
+    assert cli("prices", "--region", "").code == 2

@@ -246,6 +246,25 @@ def test_a_price_seen_in_the_future_is_written_down_as_of_now(market: MarketStor
     assert history(market) == [[change(10, "1")]]
 
 
+def test_one_that_vanished_and_came_back_was_not_on_sale_meanwhile(market: MarketStore) -> None:
+    stays = {"zone": "r1b"}
+    for t in (0.0, 600.0):
+        market.note_prices([at(t), at(t, "20", **stays)], now=t)
+    for t in (4000.0, 8000.0, 12000.0):
+        market.note_prices([at(t, "20", **stays)], now=t)
+    market.note_prices([at(12600.0), at(12600.0, "20", **stays)], now=12600.0)
+    assert sorted(history(market), key=len) == [
+        [change(0, "20")],
+        [change(0), change(SEEN_EVERY_S, on_sale=False), change(12600)],
+    ]
+
+
+def test_when_nobody_looked_nothing_vanished(market: MarketStore) -> None:
+    for t in (0.0, 10 * SEEN_EVERY_S):
+        market.note_prices([at(t), at(t, "20", zone="r1b")], now=t)
+    assert [len(changes) for changes in history(market)] == [1, 1]
+
+
 def test_it_is_known_until_when_a_price_held(market: MarketStore) -> None:
     market.note_prices([at(10)], now=10)
     market.note_prices([at(20)], now=20)

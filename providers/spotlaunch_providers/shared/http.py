@@ -99,15 +99,6 @@ class Api:
         """A question that is asked by POST (a search). Repeated like a `get`, so it must change nothing."""
         return self._repeat(deadline, "POST", path, params=params, json=body)
 
-    def text(self, path: str, *, deadline: Deadline) -> Iterator[str]:
-        """The lines of a large text, as they come. Not repeated."""
-        reply = self._send("GET", path, deadline, stream=True)
-        if reply.status_code >= 300:
-            raise self._error(Reply(status=reply.status_code, body="", headers=reply.headers))
-        for line in reply.iter_lines(chunk_size=_CHUNK, decode_unicode=True):
-            deadline.check("reading")
-            yield line if isinstance(line, str) else line.decode("utf-8", "replace")
-
     def pages(self, ask: Callable[[str], Any], following: Callable[[Any], str], *, deadline: Deadline) -> Iterator[Any]:
         """All pages: ``ask`` gets the token of a page ("" for the first), ``following`` finds the next in one.
 

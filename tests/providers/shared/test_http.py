@@ -165,7 +165,3 @@ def test_nobody_there_is_told_in_the_systems_own_words() -> None:
     api = Api("http://127.0.0.1:9", judge=judge, sleep=lambda s: None)
     with pytest.raises(Transient, match="cannot be reached: Connection refused"):
         api.get("/thing", deadline=Deadline())
-
-
-def test_a_large_text_is_read_line_by_line(api: Api) -> None:
-    assert next(api.text("/thing", deadline=Deadline())).startswith('{"size"')
