@@ -115,13 +115,11 @@ class _Builder:
             sign, what = ("*", "alias") if isinstance(event, yaml.AliasEvent) else ("&", "anchor")
             return self.problem(
                 self.last,
-                f"{quoted(sign + event.anchor)} is a YAML {what}, which files of ours do not have",
+                f"{quoted(sign + event.anchor)} is a YAML {what}, which our files do not have",
                 f"write the value out; a text that begins with {sign} goes in quotes",
             )
         if event.tag is not None:
-            self.problem(
-                self.last, f"{quoted(event.tag)} is a YAML tag, which files of ours do not have", "leave it out"
-            )
+            self.problem(self.last, f"{quoted(event.tag)} is a YAML tag, which our files do not have", "leave it out")
         top = self.open[-1] if self.open else None
         if top and isinstance(top.into, dict) and top.key is None and not isinstance(event, yaml.ScalarEvent):
             return self.problem(self.last, "a key must be a word", "a text that begins with [, { or * goes in quotes")
