@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
 
-from spotlaunch.core.facts import Launched, Offer, Order, SeenMachine, Want
+from spotlaunch.core.facts import Offer, Want
 from spotlaunch.errors import NotAuthorized
 from spotlaunch_providers.aws.access import Access
 from spotlaunch_providers.aws.asking import live_offers, only, public_offers
@@ -17,13 +16,15 @@ from spotlaunch_providers.aws.feeds import Feeds
 from spotlaunch_providers.aws.offers import NAME
 from spotlaunch_providers.aws.terms import TRAITS
 from spotlaunch_providers.shared.deadline import ASK_S, Deadline
+from spotlaunch_providers.shared.pricesonly import PricesOnly
 from spotlaunch_providers.shared.side_by_side import side_by_side
 
 NOT_YET = f"launching on {NAME} is not part of this version yet"
 NO_CREDENTIALS = "no credentials: prices only"
+ELSEWHERE = "launch on another provider"
 
 
-class AwsProvider:
+class AwsProvider(PricesOnly):
     """AWS, as ``owner`` sees it. ``folder`` keeps slow-moving public data.
 
     ``now`` gives seconds since the epoch; a whole question is answered within ``ask_s``. ``pause``: see `Feeds`.
@@ -42,7 +43,7 @@ class AwsProvider:
         pause: Callable[[float], None] | None = None,
     ) -> None:
         self.owner = owner
-        self.traits = replace(TRAITS, prices_only=NOT_YET)
+        self.traits, self._hint = replace(TRAITS, prices_only=NOT_YET), ELSEWHERE
         self._access = access
         self._now = now
         self._ask_s = ask_s
@@ -57,25 +58,10 @@ class AwsProvider:
         deadline = Deadline(self._ask_s)
         # In a thread too: credentials may come from a program or a service that never answers.
         found = only(side_by_side([self._access.look], deadline=deadline, name=NAME))
-        self.traits = replace(TRAITS, prices_only=NOT_YET if found else NO_CREDENTIALS)
+        why, self._hint = (NOT_YET, ELSEWHERE) if found else (NO_CREDENTIALS, LOGIN)
+        self.traits = replace(TRAITS, prices_only=why)
         if found:
             return live_offers(self._access, self._feeds, want, now=self._now(), deadline=deadline)
         if self._feeds is None:
             raise NotAuthorized("no credentials", hint=f"{LOGIN}; for a server on this computer, auth: none")
         return public_offers(self._access, self._feeds, want, now=self._now(), deadline=deadline)
-
-    def launch(self, order: Order) -> Launched:
-        """Raises `NotAuthorized`: not yet."""
-        self._refuse()
-
-    def list_machines(self) -> Sequence[SeenMachine]:
-        """Raises `NotAuthorized`: not yet."""
-        self._refuse()
-
-    def terminate(self, instance_ids: Sequence[str]) -> dict[str, str]:
-        """Raises `NotAuthorized`: not yet."""
-        self._refuse()
-
-    def _refuse(self) -> NoReturn:
-        why = self.traits.prices_only
-        raise NotAuthorized(why, hint=LOGIN if why == NO_CREDENTIALS else "launch on another provider")

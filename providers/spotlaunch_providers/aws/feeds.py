@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import email.utils
 import hashlib
-import json
-import os
 import threading
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -17,6 +15,7 @@ from spotlaunch.errors import NotAuthorized, ProviderError, Transient
 from spotlaunch_providers.aws.advisor import Band, Bands, bands
 from spotlaunch_providers.aws.spot import SpotPrices, exact
 from spotlaunch_providers.shared.deadline import Deadline
+from spotlaunch_providers.shared.files import read_json, write_json
 from spotlaunch_providers.shared.http import Api, Reply
 
 # [3P] Not documented by AWS: behind https://aws.amazon.com/ec2/spot/pricing/ and .../instance-advisor/. The older
@@ -88,13 +87,13 @@ class Feeds:
 
     def _recall(self, now: float) -> Bands | None:
         """What was kept less than a day ago. A file that cannot be read is none."""
+        told: Any = read_json(self._kept)
         try:
-            told = json.loads(self._kept.read_bytes())
             if not 0 <= now - told["at"] <= ADVISOR_FRESH_S:
                 return None
             labels = {label: Band(label, rate) for label, rate in told["labels"].items()}
             return {(region, name): labels[label] for region, name, label in told["bands"]}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             return None
 
     def _keep(self, found: Bands, now: float) -> None:
@@ -103,14 +102,7 @@ class Feeds:
             "labels": {band.label: band.interruptions_per_hour for band in found.values()},
             "bands": [[region, name, band.label] for (region, name), band in found.items()],
         }
-        beside = self._kept.with_name(f"{self._kept.name}.{os.getpid()}.{threading.get_ident()}")
-        try:
-            self._kept.parent.mkdir(parents=True, exist_ok=True)
-            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                json.dump(told, file)
-            beside.replace(self._kept)
-        except OSError:
-            return  # it is read again next time, that is all
+        write_json(self._kept, told)
 
 
 def spot_prices(feed: Mapping[str, Any]) -> SpotPrices:

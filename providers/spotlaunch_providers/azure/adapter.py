@@ -7,19 +7,20 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from spotlaunch.core.facts import Launched, Offer, Order, SeenMachine, Traits, Want
+from spotlaunch.core.facts import Offer, Traits, Want
 from spotlaunch.core.settings import Settings
-from spotlaunch.errors import NotAuthorized, UsageError
+from spotlaunch.errors import UsageError
 from spotlaunch_providers.azure.account import Access, access
 from spotlaunch_providers.azure.asking import Asking
 from spotlaunch_providers.shared.deadline import ASK_S
+from spotlaunch_providers.shared.pricesonly import PricesOnly
 
 NOT_YET = "launching on azure is not part of this version yet"
 
 _REGION = re.compile(r"[a-z][a-z0-9]{2,40}")
 
 
-class AzureProvider:
+class AzureProvider(PricesOnly):
     """Azure as one account sees it, or as anybody does."""
 
     name = "azure"
@@ -44,21 +45,6 @@ class AzureProvider:
     def offers(self, want: Want) -> Sequence[Offer]:
         """Every GPU size with its price now, also those that this account may not have. See `Provider.offers`."""
         return self._asking.offers(want)
-
-    def launch(self, order: Order) -> Launched:
-        """Raises `NotAuthorized`."""
-        raise self._prices_only()
-
-    def list_machines(self) -> Sequence[SeenMachine]:
-        """Raises `NotAuthorized`."""
-        raise self._prices_only()
-
-    def terminate(self, instance_ids: Sequence[str]) -> dict[str, str]:
-        """Raises `NotAuthorized`."""
-        raise self._prices_only()
-
-    def _prices_only(self) -> NotAuthorized:
-        return NotAuthorized(self.traits.prices_only, hint=self._hint)
 
 
 def regions_of(settings: Settings) -> tuple[str, ...]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from spotlaunch_providers.shared.files import read_json, write_json
 
 
 class Cache:
@@ -32,24 +31,10 @@ class Cache:
             return
         now = self._now()
         entries = {**self._valid(), **{key: {"at": now, "said": value} for key, value in said.items()}}
-        text = json.dumps({"of": self._of, "entries": entries})
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}-")
-            try:
-                with os.fdopen(handle, "w") as file:
-                    file.write(text)
-                Path(name).replace(self._path)
-            except OSError:
-                Path(name).unlink(missing_ok=True)
-        except OSError:
-            return
+        write_json(self._path, {"of": self._of, "entries": entries})
 
     def _valid(self) -> dict[str, dict[str, Any]]:
-        try:
-            data = json.loads(self._path.read_bytes())
-        except (OSError, ValueError):
-            return {}
+        data = read_json(self._path)
         entries = data.get("entries") if isinstance(data, dict) and data.get("of") == self._of else None
         if not isinstance(entries, dict):
             return {}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from spotlaunch import errors
+from spotlaunch_providers.shared.codes import Row
 from spotlaunch_providers.shared.redact import Redactor
 
 if TYPE_CHECKING:
@@ -24,13 +25,9 @@ Reach = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class Code(Row[Reach]):
     """One code. ``says`` and ``status`` tell apart what Azure gives one code for; empty and 0 are any."""
 
-    error: type[errors.ProviderError]
-    reach: Reach
-    message: str
-    hint: str = ""
     says: str = ""
     status: int = 0
 
