@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from spotlaunch.core.facts import Launched, Offer, Offers, Order, SeenMachine, Traits, Want
-from spotlaunch.errors import NotAuthorized
+from spotlaunch.core.facts import Offer, Offers, Traits, Want
 from spotlaunch_providers.gcp.account import Account
 from spotlaunch_providers.gcp.asking import Asking
 from spotlaunch_providers.gcp.cache import Cache
 from spotlaunch_providers.gcp.offers import NAME, offers
 from spotlaunch_providers.shared.deadline import ASK_S, Deadline
+from spotlaunch_providers.shared.pricesonly import PricesOnly
 
 NOT_YET = f"launching on {NAME} is not part of this version yet"
 
@@ -31,7 +31,7 @@ TRAITS = Traits(
 )
 
 
-class GcpProvider:
+class GcpProvider(PricesOnly):
     """A `Provider`. ``now``, ``ask_s`` and ``mono`` are for tests."""
 
     name = NAME
@@ -60,15 +60,3 @@ class GcpProvider:
         asking = Asking(account=self._account, cache=self._cache, deadline=deadline, now=self._now)
         seen = asking.seen(want)
         return Offers(offers(seen, want.markets, now=self._now()), missing=seen.missing)
-
-    def launch(self, order: Order) -> Launched:
-        """Raises `NotAuthorized`: see `traits.prices_only`."""
-        raise NotAuthorized(self.traits.prices_only)
-
-    def list_machines(self) -> Sequence[SeenMachine]:
-        """Raises `NotAuthorized`: see `traits.prices_only`."""
-        raise NotAuthorized(self.traits.prices_only)
-
-    def terminate(self, instance_ids: Sequence[str]) -> dict[str, str]:
-        """Raises `NotAuthorized`: see `traits.prices_only`."""
-        raise NotAuthorized(self.traits.prices_only)

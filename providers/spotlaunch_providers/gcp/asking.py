@@ -19,8 +19,10 @@ from spotlaunch.errors import InvalidOrder, NotFound, OutcomeUnknown, ProviderEr
 from spotlaunch_providers.gcp import advice, families, histories, shapes
 from spotlaunch_providers.gcp.account import Account
 from spotlaunch_providers.gcp.advice import History
-from spotlaunch_providers.gcp.cache import Cache, PriceList
+from spotlaunch_providers.gcp.answers import filtered, mapping, next_token, understood
+from spotlaunch_providers.gcp.cache import Cache
 from spotlaunch_providers.gcp.offers import Seen
+from spotlaunch_providers.gcp.pricelist import list_prices
 from spotlaunch_providers.gcp.shapes import Shape
 from spotlaunch_providers.gcp.skus import Prices
 from spotlaunch_providers.shared.deadline import Deadline
@@ -29,8 +31,7 @@ from spotlaunch_providers.shared.side_by_side import side_by_side
 
 T = TypeVar("T")
 
-SERVICE = "6F81-5844-456A"  # Compute Engine in the catalog
-PAGE, SKU_PAGE = 500, 5000
+PAGE = 500
 
 # Parts of the whole time, after which the rest is left to what comes later.
 HISTORIES_UNTIL, PRICES_UNTIL, SCORES_UNTIL = 0.7, 0.85, 0.9
@@ -136,8 +137,8 @@ class Asking:
             return self.api.get(f"{self.path}/aggregated/{kind}", deadline=self.deadline, params=params)
 
         def rows(words: Mapping[str, str]) -> list[Any]:
-            pages = self.api.pages(lambda token: page(token, words), _next, deadline=self.deadline)
-            return [item for p in pages for item in understood(lambda p=p: list(read(_mapping(p))))]  # type: ignore[misc]
+            pages = self.api.pages(lambda token: page(token, words), next_token, deadline=self.deadline)
+            return [item for p in pages for item in understood(lambda p=p: list(read(mapping(p))))]  # type: ignore[misc]
 
         return filtered(rows, names)
 
@@ -185,7 +186,7 @@ class Asking:
         for version in versions:
             path = f"{self.account.project_path(version)}/regions/{region}/advice/{what}"
             try:
-                answer = _mapping(self.api.post(path, question, deadline=deadline))
+                answer = mapping(self.api.post(path, question, deadline=deadline))
             except (NotFound, InvalidOrder):
                 if version == versions[-1]:
                     raise
@@ -211,38 +212,10 @@ class Asking:
         made = [lambda c=c: once(c) for c in calls]
         return side_by_side(made, deadline=deadline, most=AT_A_TIME, name="gcp-advice")
 
-    # -- the price list ----------------------------------------------------------------------------------
-
     def _prices(self) -> Prices:
-        """The prices of parts: from the cache, else read on from where the last question had to stop."""
         if not self._prices_parts():
             return Prices()
-        known = self.cache.price_list(self.now())
-        if known.at and not known.next:
-            return known.prices
-        deadline = self._until(PRICES_UNTIL)
-        going = known if known.at else PriceList(at=self.now())
-        api, first = self.account.billing(), going.next
-        pages = api.pages(lambda token: self._sku_page(api, token or first, deadline), _next, deadline=deadline)
-        try:
-            for page in pages:
-                _add(going.prices, page)
-                going.next = _next(page)
-                known = going
-        except InvalidOrder:
-            known = PriceList(at=0.0)  # the token was too old: from the beginning the next time
-            raise
-        finally:
-            self.cache.keep_prices(known)
-        return known.prices
-
-    def _sku_page(self, api: Api, token: str, deadline: Deadline) -> Any:
-        params = {"pageSize": str(SKU_PAGE), "currencyCode": "USD"}
-        return api.get(
-            f"v1/services/{SERVICE}/skus",
-            deadline=deadline,
-            params={**params, "pageToken": token} if token else params,
-        )
+        return list_prices(self.account, self.cache, now=self.now(), deadline=self._until(PRICES_UNTIL))
 
     def _until(self, part: float) -> Deadline:
         """A deadline of its own, when ``part`` of the whole time is over."""
@@ -267,41 +240,11 @@ def _missing(histories: ProviderError | None, listed: object) -> list[str]:
     return found
 
 
-def filtered(ask: Callable[[Mapping[str, str]], T], names: str) -> T:
-    """What ``ask`` gets with a filter on names, else without: it saves pages, and readers leave out the rest anyway."""
-    try:
-        return ask({"filter": f'name eq "{names}"'})
-    except InvalidOrder:
-        return ask({})
-
-
-def understood(read: Callable[[], T]) -> T:
-    """What ``read`` makes of an answer. Raises `Transient` where it has not the form that Google documents."""
-    try:
-        return read()
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError) as e:
-        raise Transient("answered in a form that is not documented", hint="try again; if it stays so, report it") from e
-
-
 def _closes(error: object) -> bool:
     """Whether an error is about all calls of its kind: missing rights or too many calls, not one machine type."""
     return isinstance(error, ProviderError) and not isinstance(
         error, (NotFound, InvalidOrder, Transient, OutcomeUnknown)
     )
-
-
-def _mapping(answer: Any) -> Mapping[str, Any]:
-    if not isinstance(answer, Mapping):
-        raise Transient("answered in a form that is not documented", hint="try again; if it stays so, report it")
-    return answer
-
-
-def _next(page: Any) -> str:
-    return str(_mapping(page).get("nextPageToken") or "")
-
-
-def _add(prices: Prices, page: Any) -> None:
-    understood(lambda: prices.add(_mapping(page).get("skus") or ()))
 
 
 def _good(answer: T | ProviderError) -> T:

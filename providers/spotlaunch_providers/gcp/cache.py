@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -18,6 +15,7 @@ from typing import Any
 
 from spotlaunch_providers.gcp.advice import History
 from spotlaunch_providers.gcp.skus import Prices
+from spotlaunch_providers.shared.files import read_json, write_json
 
 PRICES_S = 24 * 3600.0
 # A list that was read in part goes on where it stopped, as long as the token of the next page is likely to hold.
@@ -59,7 +57,7 @@ class Cache:
     def keep_prices(self, known: PriceList) -> None:
         """Write the price list down, also one that was read in part."""
         rows = {k: str(v) for k, v in known.prices.rows.items()}
-        self._write(self._prices, {"at": known.at, "next": known.next, "rows": rows})
+        write_json(self._folder / self._prices, {"at": known.at, "next": known.next, "rows": rows})
 
     def histories(self, now: float) -> dict[str, History]:
         """Capacity histories that are fresh, by `Shape.pool`."""
@@ -77,8 +75,8 @@ class Cache:
 
     def keep_histories(self, known: Mapping[str, History]) -> None:
         """Write down all histories that are worth keeping."""
-        self._write(
-            self._histories,
+        write_json(
+            self._folder / self._histories,
             {
                 key: [h.at, None if h.price_usd_hour is None else str(h.price_usd_hour), h.interruptions_per_hour]
                 for key, h in known.items()
@@ -86,23 +84,8 @@ class Cache:
         )
 
     def _read(self, name: str) -> dict[str, Any]:
-        try:
-            found = json.loads((self._folder / name).read_text())
-        except (OSError, ValueError):
-            return {}
+        found = read_json(self._folder / name)
         return found if isinstance(found, dict) else {}
-
-    def _write(self, name: str, content: Mapping[str, Any]) -> None:
-        """Whole or not at all. A full disk costs only the time of asking again."""
-        with contextlib.suppress(OSError):
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            number, path = tempfile.mkstemp(dir=self._folder, prefix=f".{name}-")  # 0600
-            try:
-                with os.fdopen(number, "w") as file:
-                    json.dump(content, file, separators=(",", ":"))
-                Path(path).replace(self._folder / name)
-            except OSError:
-                Path(path).unlink(missing_ok=True)
 
 
 def _digest(address: str) -> str:

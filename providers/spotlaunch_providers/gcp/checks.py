@@ -11,7 +11,8 @@ from spotlaunch.core.settings import Settings
 from spotlaunch.errors import ProviderError
 from spotlaunch_providers.gcp import advice, families, shapes
 from spotlaunch_providers.gcp.account import WHERE, Account
-from spotlaunch_providers.gcp.asking import SERVICE, filtered, understood
+from spotlaunch_providers.gcp.answers import filtered, understood
+from spotlaunch_providers.gcp.pricelist import SERVICE
 from spotlaunch_providers.shared.deadline import ASK_S, Deadline
 from spotlaunch_providers.shared.side_by_side import side_by_side
 

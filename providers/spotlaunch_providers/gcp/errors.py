@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from spotlaunch import errors
+from spotlaunch_providers.shared.codes import Row
 from spotlaunch_providers.shared.http import Reply
 
 # How far a refusal reaches: the pool, its zone, its region, the quota it counts against, or the whole account.
@@ -22,13 +23,9 @@ _QUOTA = "ask for more at https://console.cloud.google.com/iam-admin/quotas"
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class Code(Row[Reach]):
     """One reason. ``hint`` may hold ``{service}``, the API that was called. ``quotes``: the cloud's words help."""
 
-    error: type[errors.ProviderError]
-    reach: Reach
-    message: str
-    hint: str = ""
     quotes: bool = False
 
 

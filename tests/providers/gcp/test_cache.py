@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from spotlaunch.core.facts import Want
-from spotlaunch_providers.gcp import asking
+from spotlaunch_providers.gcp import asking, pricelist
 from tests.fakes.clouds import gcp_data as data
 from tests.fakes.clouds.gcp import FakeGcp
 from tests.providers.gcp.conftest import NOW, Make, gpus
@@ -79,7 +79,7 @@ def test_what_the_advice_knows_nothing_of_is_not_asked_again(cloud: FakeGcp, mak
 def test_a_price_list_that_was_read_in_part_is_read_on(
     cloud: FakeGcp, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "SKU_PAGE", 1000)
+    monkeypatch.setattr(pricelist, "SKU_PAGE", 1000)
     healthy = cloud.answer
 
     def until_the_third_page(request):  # type: ignore[no-untyped-def]
