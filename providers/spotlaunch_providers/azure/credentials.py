@@ -78,7 +78,7 @@ class Tokens:
         """What stands in the Authorization header. Raises `NotAuthorized` or `Transient`."""
         return f"Bearer {self.get_token(TOKEN_SCOPE).token}"
 
-    def get_token(self, *scopes: str, **_: Any) -> Any:
+    def get_token(self, *_: str, **__: Any) -> Any:
         """As ``azure.core.credentials.TokenCredential``; there is one scope, whatever is asked for."""
         with self._lock:
             if self._held is None or self._held.expires_on - self._clock() < _RENEWED_S:
