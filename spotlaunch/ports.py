@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Protocol
 
 from spotlaunch.core.answers import Answer
-from spotlaunch.core.book import Attempt, Book, Event, Job, Machine, Refusal, Wanted, Write
+from spotlaunch.core.book import Attempt, Book, Event, Job, Machine, Refusal, Wanted
 from spotlaunch.core.facts import Launched, Offer, Order, Pool, SeenMachine, Traits, Want
+from spotlaunch.core.plan import Write
 from spotlaunch.core.rates import Lived
 
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from spotlaunch.core import policy
-from spotlaunch.core.book import Asked, Event, Job
+from spotlaunch.core.book import Event, Job
 from spotlaunch.core.choosing import BOTH, is_file_store, want_of
 from spotlaunch.core.condition import Condition
 from spotlaunch.core.effective import work_of
@@ -24,6 +24,7 @@ from spotlaunch.core.facts import Offer
 from spotlaunch.core.hold import cheapest_now, satisfying
 from spotlaunch.core.names import JOB_NAME_MOST
 from spotlaunch.core.orders import launch_key
+from spotlaunch.core.plan import Asked
 from spotlaunch.core.rank import Ranking, Terms, rank
 from spotlaunch.core.rates import Rates
 from spotlaunch.core.spec import Spec

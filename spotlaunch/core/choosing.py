@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from spotlaunch.core import policy
-from spotlaunch.core.book import Asked, Job
+from spotlaunch.core.book import Job
 from spotlaunch.core.draft import Draft
 from spotlaunch.core.effective import work_of
 from spotlaunch.core.facts import Market, Offer, Want
 from spotlaunch.core.limits import LEAVE_AHEAD_S, affordable_s
+from spotlaunch.core.plan import Asked
 from spotlaunch.core.rank import PASSING, Ranking, Terms, rank
 from spotlaunch.core.rates import Rates
 

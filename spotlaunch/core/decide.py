@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spotlaunch.core.attempts import look_at_attempts
-from spotlaunch.core.book import Attempt, Book, Job, Plan, World
+from spotlaunch.core.book import Attempt, Book, Job
 from spotlaunch.core.choosing import want_of
 from spotlaunch.core.draft import Draft
 from spotlaunch.core.facts import Want
@@ -11,6 +11,7 @@ from spotlaunch.core.handover import may_return, proceed_orphans
 from spotlaunch.core.limits import heed_cancel, heed_limits, press_leavers
 from spotlaunch.core.machines import look_at_machines, sweep
 from spotlaunch.core.moments import heed_clock
+from spotlaunch.core.plan import Plan, World
 from spotlaunch.core.start import needs_machine, start
 
 

@@ -11,20 +11,17 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from spotlaunch.core.book import (
+from spotlaunch.core.book import Attempt, Event, Job, Machine, Outcome, Refusal
+from spotlaunch.core.facts import Listing, Refused, SeenMachine
+from spotlaunch.core.ledger import machine_cost_usd, machine_seconds
+from spotlaunch.core.plan import (
     AddAttempt,
     AddEvent,
     AddMachine,
-    Attempt,
     Call,
-    Event,
-    Job,
-    Machine,
     Mail,
-    Outcome,
     Plan,
     PutRefusal,
-    Refusal,
     SetAttempt,
     SetJob,
     SetMachine,
@@ -32,8 +29,6 @@ from spotlaunch.core.book import (
     World,
     Write,
 )
-from spotlaunch.core.facts import Listing, Refused, SeenMachine
-from spotlaunch.core.ledger import machine_cost_usd, machine_seconds
 from spotlaunch.core.refusals import refuse
 
 # With nothing to wait for, look this often: a stray machine must not bill for long.

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from spotlaunch.core import policy
-from spotlaunch.core.book import Asked, Attempt, Job, Machine, PutAsk
+from spotlaunch.core.book import Attempt, Job, Machine
 from spotlaunch.core.choosing import terms_of
 from spotlaunch.core.draft import Draft
 from spotlaunch.core.facts import Offer
 from spotlaunch.core.limits import ask_to_leave, cannot_start
 from spotlaunch.core.orders import begin, launch_key
+from spotlaunch.core.plan import Asked, PutAsk
 from spotlaunch.core.rank import rank
 from spotlaunch.core.wire import Ask
 

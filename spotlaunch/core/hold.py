@@ -10,10 +10,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 from spotlaunch.core import policy
-from spotlaunch.core.book import Asked, Job
+from spotlaunch.core.book import Job
 from spotlaunch.core.choosing import why_waiting
 from spotlaunch.core.condition import Condition, Priced, parse_when
 from spotlaunch.core.draft import Draft
+from spotlaunch.core.plan import Asked
 from spotlaunch.core.rank import Ranking, TurnedDown
 
 # A held job may be held for days: it asks the market no faster than prices move.

@@ -6,8 +6,9 @@ from decimal import Decimal
 
 from spotlaunch.core import policy
 from spotlaunch.core.attempts import conclude, finish
-from spotlaunch.core.book import Attempt, Job, PutAsk
+from spotlaunch.core.book import Attempt, Job
 from spotlaunch.core.draft import Draft
+from spotlaunch.core.plan import PutAsk
 from spotlaunch.core.wire import Ask
 
 # A job at its cost limit is asked to leave this long before the money is spent, on top of its grace: time

@@ -5,11 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from spotlaunch.core import policy
-from spotlaunch.core.book import Alternative, Attempt, Job, Launch, Machine
+from spotlaunch.core.book import Alternative, Attempt, Job, Machine
 from spotlaunch.core.choosing import is_file_store
 from spotlaunch.core.draft import Draft
 from spotlaunch.core.facts import Offer, Order
 from spotlaunch.core.limits import affordable_s
+from spotlaunch.core.plan import Launch
 from spotlaunch.core.wire import OrderDoc
 
 # How often an agent speaks: a folder on this computer costs nothing to write to, a bucket does.

@@ -8,19 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from spotlaunch import errors
-from spotlaunch.core.book import (
-    AddEvent,
-    Event,
-    Job,
-    Launch,
-    PutRefusal,
-    SetAttempt,
-    SetJob,
-    SetMachine,
-    World,
-    Write,
-)
+from spotlaunch.core.book import Event, Job
 from spotlaunch.core.facts import Launched, Refused, Scope
+from spotlaunch.core.plan import AddEvent, Launch, PutRefusal, SetAttempt, SetJob, SetMachine, World, Write
 from spotlaunch.core.refusals import refuse
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from spotlaunch.core import policy
 from spotlaunch.core.attempts import finish
-from spotlaunch.core.book import Asked, Attempt, Job
+from spotlaunch.core.book import Attempt, Job
 from spotlaunch.core.choosing import BOTH, affordable, rank_for, too_poor, why_waiting
 from spotlaunch.core.draft import Draft
 from spotlaunch.core.handover import hand_over, may_return, return_to_spot
 from spotlaunch.core.hold import heed_condition, hold, is_held, release
 from spotlaunch.core.limits import cannot_start
 from spotlaunch.core.orders import begin, launch_key
+from spotlaunch.core.plan import Asked
 from spotlaunch.core.rank import PASSING, Ranking
 
 

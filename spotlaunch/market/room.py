@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
 
-from spotlaunch.core.book import Asked
 from spotlaunch.core.facts import Offer, Want
+from spotlaunch.core.plan import Asked
 from spotlaunch.errors import OutcomeUnknown, ProviderError
 from spotlaunch.ports import Provider
 

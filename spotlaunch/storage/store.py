@@ -11,25 +11,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-from spotlaunch.core.book import (
-    AddAttempt,
-    AddEvent,
-    AddMachine,
-    Attempt,
-    Book,
-    Event,
-    Job,
-    Machine,
-    PutRefusal,
-    Refusal,
-    SetAttempt,
-    SetJob,
-    SetMachine,
-    Wanted,
-    Write,
-)
+from spotlaunch.core.book import Attempt, Book, Event, Job, Machine, Refusal, Wanted
 from spotlaunch.core.facts import Pool
 from spotlaunch.core.ledger import Bill, machine_bill
+from spotlaunch.core.plan import AddAttempt, AddEvent, AddMachine, PutRefusal, SetAttempt, SetJob, SetMachine, Write
 from spotlaunch.core.rates import Lived
 from spotlaunch.errors import AlreadyExists, NoSuchJob, StaleWrite
 from spotlaunch.home import Home

@@ -14,7 +14,8 @@ from functools import partial
 from threading import Lock
 
 from spotlaunch.core import results
-from spotlaunch.core.book import Call, Job, Launch, PutAsk, Terminate, World, Write
+from spotlaunch.core.book import Job
+from spotlaunch.core.plan import Call, Launch, PutAsk, Terminate, World, Write
 from spotlaunch.errors import (
     AlreadyExists,
     BlobsUnavailable,

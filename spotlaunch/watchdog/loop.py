@@ -6,25 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, wait
 from dataclasses import dataclass
 
-from spotlaunch.core.book import (
-    OVER,
-    AddEvent,
-    Asked,
-    Book,
-    Call,
-    Event,
-    Job,
-    Launch,
-    Plan,
-    PutAsk,
-    SetJob,
-    World,
-    Write,
-    job_of,
-)
+from spotlaunch.core.book import OVER, Book, Event, Job
 from spotlaunch.core.choosing import is_file_store
 from spotlaunch.core.decide import decide, hungry
 from spotlaunch.core.facts import Offer
+from spotlaunch.core.plan import AddEvent, Asked, Call, Launch, Plan, PutAsk, SetJob, World, Write, job_of
 from spotlaunch.core.rates import NO_HISTORY
 from spotlaunch.errors import StaleWrite, StoreUnavailable
 from spotlaunch.market.room import DEADLINE_S, Room

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future, wait
 
-from spotlaunch.core.book import Attempt, Job, Mail
+from spotlaunch.core.book import Attempt, Job
 from spotlaunch.core.facts import Listing
+from spotlaunch.core.plan import Mail
 from spotlaunch.errors import BlobsUnavailable, ProviderError
 from spotlaunch.ports import Provider
 from spotlaunch.storage.mailbox import Mailbox

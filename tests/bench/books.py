@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from spotlaunch.core.book import AddAttempt, AddEvent, AddMachine, Attempt, Event, Job, Machine, SetMachine, Write
+from spotlaunch.core.book import Attempt, Event, Job, Machine
 from spotlaunch.core.facts import Pool
 from spotlaunch.core.orders import launch_key
+from spotlaunch.core.plan import AddAttempt, AddEvent, AddMachine, SetMachine, Write
 from spotlaunch.core.spec import Spec
 from spotlaunch.storage.store import SqliteStore
 

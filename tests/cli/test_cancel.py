@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from spotlaunch.core.book import AddMachine
+from spotlaunch.core.plan import AddMachine
 from spotlaunch.home import Home
 from spotlaunch.storage.store import SqliteStore
 from tests.cli.conftest import Cli

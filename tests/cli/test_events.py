@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from spotlaunch.cli.events import read
-from spotlaunch.core.book import AddEvent, SetJob
+from spotlaunch.core.plan import AddEvent, SetJob
 from spotlaunch.storage.store import SqliteStore
 from tests.cli.conftest import Cli
 from tests.storage.samples import a_job, an_event

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from spotlaunch.cli import follow, render
-from spotlaunch.core.book import AddAttempt, AddMachine
+from spotlaunch.core.plan import AddAttempt, AddMachine
 from spotlaunch.core.wire import Status
 from spotlaunch.home import Home
 from spotlaunch.storage.blobs import open_blobs

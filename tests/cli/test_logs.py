@@ -8,7 +8,8 @@ import pytest
 
 from spotlaunch.cli.logs import Line, read
 from spotlaunch.cli.tape import Tape
-from spotlaunch.core.book import AddAttempt, AddMachine, Outcome, SetAttempt, SetJob, Write
+from spotlaunch.core.book import Outcome
+from spotlaunch.core.plan import AddAttempt, AddMachine, SetAttempt, SetJob, Write
 from spotlaunch.core.wire import Status
 from spotlaunch.storage.blobs import open_blobs
 from spotlaunch.storage.mailbox import Mailbox

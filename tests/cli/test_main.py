@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from spotlaunch.__main__ import run
-from spotlaunch.core.book import AddEvent
+from spotlaunch.core.plan import AddEvent
 from spotlaunch.errors import BadFile, Problem
 from spotlaunch.storage.store import SqliteStore
 from tests.cli.conftest import Cli

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from spotlaunch import registry
-from spotlaunch.core.book import AddMachine
+from spotlaunch.core.plan import AddMachine
 from spotlaunch.storage.store import SqliteStore
 from tests.cli.conftest import Cli
 from tests.core.worlds import CLOUD, a_machine, a_pool, an_offer
@@ -89,7 +89,7 @@ def test_what_the_book_has_lived_counts_in_the_plan(cli: Cli, store: SqliteStore
 
 def test_a_cost_beyond_reason_is_not_written_out() -> None:
     from spotlaunch.cli.plan import _row
-    from spotlaunch.core.book import Asked
+    from spotlaunch.core.plan import Asked
     from spotlaunch.core.rank import Ranking
     from spotlaunch.submission import Preview
 

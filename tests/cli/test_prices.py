@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from spotlaunch.cli import market, prices, pricetable
-from spotlaunch.core.book import AddAttempt, AddMachine
 from spotlaunch.core.facts import Offer, Offers, Want
+from spotlaunch.core.plan import AddAttempt, AddMachine
 from spotlaunch.core.settings import Settings
 from spotlaunch.errors import NotAuthorized, Transient
 from spotlaunch.home import Home

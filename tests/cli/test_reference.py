@@ -23,11 +23,12 @@ from spotlaunch.cli.gpus import cheapest_json, line_json
 from spotlaunch.cli.history import point_json
 from spotlaunch.cli.plan import plan_json
 from spotlaunch.core.answers import Answer
-from spotlaunch.core.book import Asked, JobState, MachineState, Outcome
+from spotlaunch.core.book import JobState, MachineState, Outcome
 from spotlaunch.core.condition import parse_alert
 from spotlaunch.core.facts import Finding
 from spotlaunch.core.gpulist import gpu_list
 from spotlaunch.core.ledger import Bill
+from spotlaunch.core.plan import Asked
 from spotlaunch.core.pricecurve import Low
 from spotlaunch.core.pricelist import Terms, Wish, price_list
 from spotlaunch.core.rank import Ranking

@@ -9,8 +9,8 @@ from typing import Any
 import psutil
 import pytest
 
-from spotlaunch.core.book import AddAttempt, AddMachine, PutRefusal
 from spotlaunch.core.facts import Scope
+from spotlaunch.core.plan import AddAttempt, AddMachine, PutRefusal
 from spotlaunch.core.spec import Where
 from spotlaunch.ports import Lease
 from spotlaunch.storage.store import SqliteStore
@@ -256,7 +256,7 @@ def test_watching_shows_each_change(cli: Cli, store: SqliteStore, monkeypatch: p
     add(store, "digits", state="running")
 
     def a_moment_later(_: float) -> None:
-        from spotlaunch.core.book import SetJob
+        from spotlaunch.core.plan import SetJob
 
         store.apply([SetJob(name="digits", frm="running", changes={"state": "finished"})])
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from spotlaunch.core.book import SetAttempt
 from spotlaunch.core.facts import Scope
+from spotlaunch.core.plan import SetAttempt
 from spotlaunch.core.policy import ERRORS_IN_ROW
 from spotlaunch.core.wire import Status
 from tests.core.worlds import (

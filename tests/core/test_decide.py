@@ -8,10 +8,11 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spotlaunch.core.book import AddMachine, Attempt, Job, Launch, Machine, Refusal, SetAttempt, World
+from spotlaunch.core.book import Attempt, Job, Machine, Refusal
 from spotlaunch.core.decide import decide
 from spotlaunch.core.draft import IDLE_S
 from spotlaunch.core.facts import Scope, SeenMachine
+from spotlaunch.core.plan import AddMachine, Launch, SetAttempt, World
 from spotlaunch.core.spec import Limits
 from spotlaunch.core.wire import Status
 from tests.core.worlds import (

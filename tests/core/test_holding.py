@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spotlaunch.core.book import Job, Launch
+from spotlaunch.core.book import Job
 from spotlaunch.core.condition import Priced, parse_when
 from spotlaunch.core.decide import decide, hungry
 from spotlaunch.core.facts import Scope
 from spotlaunch.core.hold import ASK_LEAST_S
+from spotlaunch.core.plan import Launch
 from spotlaunch.core.spec import Fallback, Limits
 from tests.core.worlds import (
     CLOUD,

@@ -10,9 +10,9 @@ import pytest
 
 from spotlaunch import errors
 from spotlaunch.core import results
-from spotlaunch.core.book import Launch, World, Write
 from spotlaunch.core.decide import decide
 from spotlaunch.core.facts import Launched, Refused, Scope
+from spotlaunch.core.plan import Launch, World, Write
 from spotlaunch.storage.store import SqliteStore
 from tests.core.worlds import JOB, NOW, PAID, a_new_job, a_pool, a_refusal, a_store, a_world, an_offer, key_of
 

@@ -7,26 +7,10 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from spotlaunch.core.book import (
-    AddAttempt,
-    AddMachine,
-    Asked,
-    Attempt,
-    Book,
-    Event,
-    Job,
-    Launch,
-    Machine,
-    Mail,
-    Plan,
-    PutAsk,
-    PutRefusal,
-    Refusal,
-    Terminate,
-    World,
-)
+from spotlaunch.core.book import Attempt, Book, Event, Job, Machine, Refusal
 from spotlaunch.core.decide import decide
 from spotlaunch.core.facts import Listing, Offer, Pool, Scope, SeenMachine, Traits
+from spotlaunch.core.plan import AddAttempt, AddMachine, Asked, Launch, Mail, Plan, PutAsk, PutRefusal, Terminate, World
 from spotlaunch.core.rates import NO_HISTORY, Lived
 from spotlaunch.core.spec import Spec
 from spotlaunch.core.wire import Status

@@ -9,8 +9,8 @@ from unittest.mock import patch
 
 from spotlaunch.core import decide as deciding
 from spotlaunch.core import results
-from spotlaunch.core.book import Launch, World, Write
 from spotlaunch.core.draft import Draft
+from spotlaunch.core.plan import Launch, World, Write
 from spotlaunch.errors import NoCapacity, OutcomeUnknown, SpotlaunchError
 from spotlaunch.ports import Lease
 from spotlaunch.storage.store import SqliteStore

@@ -14,8 +14,9 @@ from random import Random
 from types import FrameType
 from typing import Any
 
-from spotlaunch.core.book import Event, Job, Launch, Terminate, World
+from spotlaunch.core.book import Event, Job
 from spotlaunch.core.facts import Order, Pool, Traits
+from spotlaunch.core.plan import Launch, Terminate, World
 from spotlaunch.core.spec import Fallback, Limits, Resources, Spec
 from spotlaunch.errors import LeaseHeld
 from spotlaunch.ports import Lease

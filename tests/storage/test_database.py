@@ -13,7 +13,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from spotlaunch.core.book import AddEvent, Attempt, Event, Job, Machine, Refusal
+from spotlaunch.core.book import Attempt, Event, Job, Machine, Refusal
+from spotlaunch.core.plan import AddEvent
 from spotlaunch.errors import StoreUnavailable
 from spotlaunch.storage import database, queries
 from spotlaunch.storage.store import SqliteStore
@@ -236,7 +237,7 @@ def test_a_file_that_may_not_grow_says_so_and_loses_nothing(tmp_path: Path) -> N
     code = """
         import resource, signal, sys
         from pathlib import Path
-        from spotlaunch.core.book import AddEvent
+        from spotlaunch.core.plan import (AddEvent)
         from spotlaunch.errors import StoreUnavailable
         from spotlaunch.storage.store import SqliteStore
         from tests.storage.samples import a_job, an_event
@@ -304,7 +305,7 @@ def test_of_two_processes_that_write_the_same_thing_one_is_told_it_was_stale(tmp
     code = """
         import sys
         from pathlib import Path
-        from spotlaunch.core.book import AddAttempt
+        from spotlaunch.core.plan import (AddAttempt)
         from spotlaunch.errors import StaleWrite
         from spotlaunch.storage.store import SqliteStore
         from tests.storage.samples import an_attempt

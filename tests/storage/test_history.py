@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from spotlaunch.core.book import AddMachine
+from spotlaunch.core.plan import AddMachine
 from spotlaunch.core.rates import Lived
 from spotlaunch.storage.queries import queries
 from spotlaunch.storage.store import SqliteStore

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from spotlaunch.core.book import AddEvent
+from spotlaunch.core.plan import AddEvent
 from spotlaunch.errors import LeaseHeld, StaleWrite
 from spotlaunch.ports import Lease
 from spotlaunch.storage.store import SqliteStore

@@ -10,24 +10,10 @@ from typing import Any, get_args
 
 import pytest
 
-from spotlaunch.core.book import (
-    AddAttempt,
-    AddEvent,
-    AddMachine,
-    Alternative,
-    Attempt,
-    Job,
-    JobState,
-    Machine,
-    MachineState,
-    Outcome,
-    PutRefusal,
-    SetAttempt,
-    SetJob,
-    SetMachine,
-)
+from spotlaunch.core.book import Alternative, Attempt, Job, JobState, Machine, MachineState, Outcome
 from spotlaunch.core.facts import Pool, Scope
 from spotlaunch.core.ledger import job_bill
+from spotlaunch.core.plan import AddAttempt, AddEvent, AddMachine, PutRefusal, SetAttempt, SetJob, SetMachine
 from spotlaunch.core.spec import BlobStoreRef, CheckpointSpec, Fallback, Limits, Resources, Spec, Where
 from spotlaunch.errors import AlreadyExists, NoSuchJob, StaleWrite, StoreUnavailable
 from spotlaunch.ports import Store

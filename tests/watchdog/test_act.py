@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from spotlaunch.core.book import Event, PutAsk, SetMachine, Terminate
+from spotlaunch.core.book import Event
+from spotlaunch.core.plan import PutAsk, SetMachine, Terminate
 from spotlaunch.core.wire import Ask, order_key
 from spotlaunch.errors import BlobsUnavailable, NoCapacity, NotAuthorized, OutcomeUnknown, StoreUnavailable
 from tests.core.worlds import CLOUD, JOB, NOW, a_new_job, a_world

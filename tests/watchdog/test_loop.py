@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from spotlaunch.core.book import Event, SetJob, Write
+from spotlaunch.core.book import Event
 from spotlaunch.core.facts import Pool, SeenMachine
+from spotlaunch.core.plan import SetJob, Write
 from spotlaunch.core.rates import Lived
 from spotlaunch.core.wire import Status
 from spotlaunch.errors import BlobsUnavailable, LeaseHeld, StaleWrite, StoreUnavailable, Transient

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from spotlaunch import registry
-from spotlaunch.core.book import Event, Job, Mail, PutAsk, Terminate
+from spotlaunch.core.book import Event, Job
 from spotlaunch.core.facts import SeenMachine
+from spotlaunch.core.plan import Mail, PutAsk, Terminate
 from spotlaunch.core.wire import Ask, Status, encode, status_key
 from spotlaunch.errors import NotAuthorized
 from spotlaunch.home import Home
