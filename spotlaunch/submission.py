@@ -7,7 +7,6 @@ import os
 import secrets
 import tempfile
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -20,7 +19,7 @@ from spotlaunch.core.book import Event, Job
 from spotlaunch.core.choosing import BOTH, is_file_store, want_of
 from spotlaunch.core.condition import Condition
 from spotlaunch.core.effective import work_of
-from spotlaunch.core.facts import Offer
+from spotlaunch.core.facts import Offer, Want
 from spotlaunch.core.hold import cheapest_now, satisfying
 from spotlaunch.core.names import JOB_NAME_MOST
 from spotlaunch.core.orders import launch_key
@@ -36,7 +35,9 @@ from spotlaunch.ports import Blobs, Clock, Provider, Store
 from spotlaunch.storage.blobs import open_blobs
 from spotlaunch.storage.bundle import pack
 from spotlaunch.storage.mailbox import Mailbox
+from spotlaunch.storage.pricenotes import PriceNotes
 from spotlaunch.storage.probe import prove_create_only
+from spotlaunch.workers import Workers
 
 # A person waits for this answer, so slow providers get longer than in the loop.
 ASK_DEADLINE_S = 20.0
@@ -77,8 +78,7 @@ def preview(
 ) -> Preview:
     """Ask the market and rank for ``spec``, as the watchdog would for its first attempt, held until ``when``."""
     job = Job(name=spec.name, spec=spec, submitted_at=clock.now(), store_url=store_url(home, spec))
-    with ThreadPoolExecutor(max(1, len(providers))) as workers:
-        asked = Room(providers, now=clock.now, workers=workers).ask(want_of(job), deadline_s=ASK_DEADLINE_S)
+    asked = _ask(home, want_of(job), providers, clock)
     now = clock.now()
     terms = Terms(
         spec=spec,
@@ -102,6 +102,26 @@ def preview(
     first = next((o for o in ranking.candidates if o.pool.market in markets.allowed), None)
     spot_first = markets.changes_at is not None
     return Preview(asked=asked, ranking=ranking, first=first, spot_first=spot_first, held=held)
+
+
+def _ask(home: Home, want: Want, providers: Mapping[str, Provider], clock: Clock) -> Asked:
+    """What the market room gets; prices go into the history. A provider that hangs is left behind."""
+    workers = Workers(len(providers), name="plan")
+    try:
+        asked = Room(providers, now=clock.now, workers=workers).ask(want, deadline_s=ASK_DEADLINE_S)
+    finally:
+        workers.shutdown(wait=False)
+    real = [o for o in asked.offers if not providers[o.pool.provider].traits.rehearsal]
+    if real:
+        notes = PriceNotes(home, complain=_unheard)
+        notes(real)
+        notes.close()
+    return asked
+
+
+def _unheard(trouble: str) -> None:
+    """The history is for looking back; whoever submits a job is not held up by it. `prices` tells of its trouble."""
+    del trouble
 
 
 def refuse_impossible(found: Preview) -> None:

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
+from spotlaunch.core.facts import Want
 from spotlaunch.core.spec import Spec
 from spotlaunch.errors import StoreUnavailable, UsageError
 from spotlaunch.home import Home
+from spotlaunch.storage.market import open_market
 from spotlaunch.storage.store import SqliteStore
-from spotlaunch.submission import submit
+from spotlaunch.submission import preview, submit
 from spotlaunch.watchdog.serve import SystemClock
+from tests.core.worlds import CLOUD, a_spec
+from tests.storage.offers import an_offer
 
 
 def try_to_submit(home: Home, store: SqliteStore, spec: Spec, *, exact_name: bool = True) -> str:
@@ -51,3 +56,20 @@ def test_a_name_that_is_taken_gets_a_number_unless_somebody_insists(home: Home) 
     assert len(store.jobs()) == 3
     assert home.secrets("job").exists(), "the secrets of the first are still its own"
     store.close()
+
+
+def test_prices_seen_for_a_plan_go_into_the_history(home: Home) -> None:
+    offer = an_offer(seen_at=time.time())
+
+    class Cloud:
+        name = offer.pool.provider
+        traits = CLOUD
+
+        def offers(self, want: Want) -> list[object]:
+            return [offer]
+
+    store = SqliteStore(home.prepare().database, owner_seed="s")
+    found = preview(home, store, a_spec(), {Cloud.name: Cloud()}, SystemClock(), store.owner)
+    assert found.asked.offers == (offer,)
+    (pool,) = open_market(home).history(offer.gpu, since=0, until=2e9)
+    assert pool.pool == offer.pool

@@ -16,11 +16,11 @@ from spotlaunch.home import Home
 from spotlaunch.ports import Blobs, Lease, Store
 from spotlaunch.storage.blobs import open_blobs
 from spotlaunch.storage.mailbox import Mailbox
+from spotlaunch.storage.pricenotes import PriceNotes
 from spotlaunch.storage.store import open_store
 from spotlaunch.watchdog.clouds import Clouds
 from spotlaunch.watchdog.holder import is_dead, own_lease
 from spotlaunch.watchdog.loop import LEASE_S, Outside, Watchdog
-from spotlaunch.watchdog.pricenotes import PriceNotes
 from spotlaunch.watchdog.wake import Bell
 
 # Threads each for looking and for calling. They wait for the network, not for a core.

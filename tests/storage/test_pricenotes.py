@@ -9,7 +9,7 @@ import pytest
 from spotlaunch.core.facts import Offer
 from spotlaunch.home import Home
 from spotlaunch.storage.market import open_market
-from spotlaunch.watchdog.pricenotes import PriceNotes
+from spotlaunch.storage.pricenotes import PriceNotes
 from tests.storage.offers import an_offer
 
 

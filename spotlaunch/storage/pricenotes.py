@@ -1,4 +1,4 @@
-"""Every price that the loop sees goes into the history, beside the book; and trouble with it costs the loop nothing."""
+"""Every price that the loop or a plan sees goes into the history; trouble with it costs them nothing."""
 
 from __future__ import annotations
 
