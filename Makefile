@@ -7,8 +7,8 @@ BIN    := $(VENV)/bin
 DEMO   := $(CURDIR)/.demo
 SEED   ?=
 N      ?= 200
-# Unit and contract tests side by side.
-JOBS   ?= 2
+# Unit and contract tests side by side: one more than cores, as many of them wait for a server.
+JOBS   ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test sim bench fakes fakes-env lint format clean

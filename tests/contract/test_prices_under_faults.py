@@ -16,7 +16,7 @@ from tests.fakes.clouds.gcp import FakeGcp
 from tests.fakes.clouds.server import FAULTS, FakeCloud
 
 # Enough for a cloud that answers, also where other tests keep the computer busy. One that hangs is waited for so long.
-TIMEOUT_S = 8
+TIMEOUT_S = 6
 
 # All of the cloud's answers are lost or refused, so none of its offers can be shown. The other faults slow it down,
 # concern its pages only, or say nothing about prices.

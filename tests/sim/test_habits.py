@@ -15,7 +15,7 @@ pytestmark = pytest.mark.sim
 BATCH = 10
 
 # Where clouds lie, ghosts live long enough to write; there the two guards of the register are needed most.
-SEEDS = range(60)
+SEEDS = range(30)
 
 
 @pytest.mark.parametrize(

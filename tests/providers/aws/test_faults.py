@@ -78,7 +78,7 @@ def test_pages_with_nothing_on_them_are_no_machines(cloud: FakeAws, make: Make) 
 
 
 def test_pages_of_prices_that_do_not_end_cost_only_those_prices(cloud: FakeAws, make: Make) -> None:
-    provider = make(ask_s=2.5, regions=FEW)
+    provider = make(ask_s=4.0, regions=FEW)
     provider.offers(WANT)  # boto3 is loaded, clients are made
     cloud.fail("endless-paging", path="/pricing/")
     offers = provider.offers(WANT)

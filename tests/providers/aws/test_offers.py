@@ -168,12 +168,12 @@ def test_a_region_that_refuses_is_missing_and_the_others_are_there(cloud: FakeAw
 
 
 def test_a_region_that_hangs_is_missing_and_the_others_are_there_in_time(cloud: FakeAws, make: Make) -> None:
-    provider = make(ask_s=2.5, regions="us-east-1,us-east-2,us-west-2")
+    provider = make(ask_s=4.0, regions="us-east-1,us-east-2,us-west-2")
     provider.offers(gpus("H100"))  # boto3 is loaded, clients are made
     cloud.fail("hang", path="/ec2/us-west-2/DescribeSpot")
     began = time.monotonic()
     offers = provider.offers(gpus("H100"))
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 5
     assert {o.pool.region for o in offers if o.pool.market == "spot"} >= {"us-east-1", "us-east-2"}
 
 

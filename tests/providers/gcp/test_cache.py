@@ -88,7 +88,7 @@ def test_a_price_list_that_was_read_in_part_is_read_on(
         return healthy(request)
 
     cloud.answer = until_the_third_page  # type: ignore[method-assign]
-    make(ask_s=1.0).offers(gpus("H100"))
+    make(ask_s=6.0).offers(gpus("H100"))
     cloud.answer = healthy  # type: ignore[method-assign]
     cloud.heal()
     before = len(cloud.called("services"))

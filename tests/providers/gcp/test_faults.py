@@ -84,8 +84,8 @@ def test_a_call_that_fails_once_is_made_again(cloud: FakeGcp, make: Make) -> Non
 def test_without_advice_there_are_still_prices(cloud: FakeGcp, make: Make, kind: str) -> None:
     cloud.fail(kind, path="advice")
     began = time.monotonic()
-    offers = list(make(ask_s=1.5).offers(WANT))
-    assert time.monotonic() - began < 2
+    offers = list(make(ask_s=3.0).offers(WANT))
+    assert time.monotonic() - began < 3.5
     assert find(offers, "a4-highgpu-8g", "us-central1-b", "spot").price_usd_hour == Decimal("39.6")
     assert not [o for o in offers if o.obtainability is not None or o.interruptions_per_hour is not None]
 
@@ -119,7 +119,7 @@ def test_one_list_that_fails_does_not_fail_the_others(cloud: FakeGcp, make: Make
 @pytest.mark.parametrize("kind", ["forbidden", "throttle", "hang", "endless-paging", "truncated"])
 def test_without_the_price_list_there_is_still_spot(cloud: FakeGcp, make: Make, kind: str) -> None:
     cloud.fail(kind, path="/v1/services")
-    offers = make(ask_s=1.5).offers(Want(gpus=(("H100", 8),)))
+    offers = make(ask_s=3.0).offers(Want(gpus=(("H100", 8),)))
     assert isinstance(offers, Offers) and [m[:18] for m in offers.missing] == ["on-demand prices: "]
     assert offers and {o.pool.market for o in offers if o.gpu_count == 8} >= {"spot"}
     if kind != "endless-paging":  # of that a page was read
@@ -137,7 +137,7 @@ def test_a_form_that_nobody_documented_is_told_and_no_crash(cloud: FakeGcp, make
         odd = Response(body=body)
         answer, cloud.answer = cloud.answer, lambda request, odd=odd: (odd, [])  # type: ignore[method-assign]
         try:
-            offers = make(ask_s=1.0).offers(WANT)
+            offers = make(ask_s=4.0).offers(WANT)
         except SpotlaunchError as e:
             assert isinstance(e, Transient) and "form" in e.message
         else:
