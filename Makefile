@@ -30,14 +30,14 @@ exit 1
 endef
 
 define install
-@echo "installing into $(VENV) (once) ..."
+@echo "installing into $(VENV) (once) ..." >&2
 @if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(BIN)/python -e '.[$(1)]'; \
  else $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(1)]'; fi
 @touch $@
 endef
 
 $(BIN)/python:
-	@python=$$($(find_python)) && echo "making $(VENV) with $$python" && "$$python" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+	@python=$$($(find_python)) && echo "making $(VENV) with $$python" >&2 && "$$python" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/.demo: pyproject.toml | $(BIN)/python
 	$(call install,demo)
