@@ -70,9 +70,8 @@ def _settle(future: Future[Any], run: Callable[[], Any]) -> None:
     try:
         result = run()
     except BaseException as e:
-        if not isinstance(e, Exception):
-            future.set_exception(e)
-            raise
         future.set_exception(e)
+        if not isinstance(e, Exception):
+            raise
     else:
         future.set_result(result)

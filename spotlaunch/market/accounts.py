@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from spotlaunch.core.facts import Finding, Want
 from spotlaunch.core.settings import Settings
-from spotlaunch.errors import SpotlaunchError
+from spotlaunch.market.words import masked, why
 from spotlaunch.ports import Provider
 
 T = TypeVar("T")
@@ -122,11 +122,7 @@ def _trouble(future: Future[T], deadline_s: float) -> tuple[str, str] | None:
     if not future.done():
         return f"has not answered within {deadline_s:g} s", "try again; if that does not help, see its status page"
     error = future.exception()
-    if error is None:
-        return None
-    if isinstance(error, SpotlaunchError):
-        return error.message, error.hint
-    return f"{type(error).__name__}: {error}", "this is a mistake in its adapter: please report it"
+    return None if error is None else why(error)
 
 
 def _unexamined(problem: str, hint: str) -> Finding:
@@ -134,20 +130,13 @@ def _unexamined(problem: str, hint: str) -> Finding:
 
 
 def _without_secrets(account: Account, settings: Settings) -> Account:
-    """Without the values of secrets, which a cloud's message, or an address in it, may hold."""
-    secrets = [s for s in settings.secrets.values() if s]
-    if not secrets:
-        return account
-
-    def masked(text: str) -> str:
-        for secret in secrets:
-            text = text.replace(secret, "***")
-        return text
-
+    secrets = settings.secrets.values()
     return replace(
         account,
-        problem=masked(account.problem),
-        hint=masked(account.hint),
-        prices_only=masked(account.prices_only),
-        findings=tuple(replace(f, detail=masked(f.detail), hint=masked(f.hint)) for f in account.findings),
+        problem=masked(account.problem, secrets),
+        hint=masked(account.hint, secrets),
+        prices_only=masked(account.prices_only, secrets),
+        findings=tuple(
+            replace(f, detail=masked(f.detail, secrets), hint=masked(f.hint, secrets)) for f in account.findings
+        ),
     )

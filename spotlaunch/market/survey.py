@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from spotlaunch.core.answers import Answer
 from spotlaunch.core.facts import Offers, Want
 from spotlaunch.core.settings import Settings
-from spotlaunch.errors import OutcomeUnknown, SpotlaunchError, StoreUnavailable
+from spotlaunch.errors import OutcomeUnknown, StoreUnavailable
+from spotlaunch.market.words import masked, why
 from spotlaunch.ports import MarketMemory, Provider
 
 # Prices move over minutes; an answer as old as this is still what a person would be told on asking again.
@@ -86,7 +87,8 @@ def survey(
             found[name] = memory.keep(future.result(), want, known[name])
         else:
             failed = _failed(name, asked_at, future, deadline_s)
-            found[name] = _masked(failed, known[name].secrets.values())
+            secrets = known[name].secrets.values()
+            found[name] = replace(failed, failure=masked(failed.failure, secrets), hint=masked(failed.hint, secrets))
     return tuple(found[name] for name in names)
 
 
@@ -123,20 +125,10 @@ def _failed(name: str, asked_at: float, future: Future[Answer] | Future[Settings
         )
     elif isinstance(error, OutcomeUnknown):
         failure, hint = f"did not answer: {error.message}", error.hint
-    elif isinstance(error, SpotlaunchError):
-        failure, hint = error.message, error.hint
     else:
-        failure, hint = f"{type(error).__name__}: {error}", "this is a mistake in its adapter: please report it"
+        failure, hint = why(error)
     # On one line each: they become rows of a list.
     return Answer(provider=name, asked_at=asked_at, failure=" ".join(failure.split()), hint=" ".join(hint.split()))
-
-
-def _masked(answer: Answer, secrets: Iterable[str]) -> Answer:
-    """Without the values of secrets, which an address in a cloud's message, or in an adapter's, may hold."""
-    failure, hint = answer.failure, answer.hint
-    for secret in filter(None, secrets):
-        failure, hint = failure.replace(secret, "***"), hint.replace(secret, "***")
-    return replace(answer, failure=failure, hint=hint)
 
 
 class _Memory:

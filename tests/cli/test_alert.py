@@ -11,8 +11,7 @@ from spotlaunch.cli import alert, notify
 from spotlaunch.core.facts import Offer
 from spotlaunch.errors import Transient
 from tests.cli.conftest import Cli
-from tests.cli.selling import installed
-from tests.cli.test_prices import CHEAP, Clouds, at
+from tests.cli.selling import CHEAP, Clouds, at, installed
 from tests.sim.clock import SimClock
 
 Run = Callable[..., int]

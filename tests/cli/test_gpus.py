@@ -6,8 +6,7 @@ import pytest
 
 from spotlaunch.errors import NotAuthorized
 from tests.cli.conftest import NOW, Cli
-from tests.cli.selling import installed
-from tests.cli.test_prices import CHEAP, DRY, PAID, SMALL, Clouds, at
+from tests.cli.selling import CHEAP, DRY, PAID, SMALL, Clouds, at, installed
 
 
 @pytest.fixture

@@ -19,8 +19,7 @@ from spotlaunch.core.pricecurve import Curve, Low, Span
 from spotlaunch.home import Home
 from spotlaunch.storage.market import open_market
 from tests.cli.conftest import Cli
-from tests.cli.selling import installed
-from tests.cli.test_prices import CHEAP, Clouds
+from tests.cli.selling import CHEAP, Clouds, installed
 from tests.storage.offers import POOL, an_offer
 
 HOUR = 3600.0
