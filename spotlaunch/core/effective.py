@@ -76,6 +76,9 @@ def best_interval_s(rate_per_hour: float, write_s: float) -> float:
     return max(SHORTEST_INTERVAL_S, daly_s)
 
 
+LEAST_RATE = 1e-7
+
+
 def overhead(rate_per_hour: float, *, restart_s: float, work: Work) -> float:
     """Billed hours per useful hour: 1 without interruptions and checkpoints, `MOST_OVERHEAD` at most.
 
@@ -101,8 +104,11 @@ def effective_usd_hour(offer: Offer, *, rate_per_hour: float, restart_s: float, 
 
 
 def _known(rate_per_hour: float) -> float:
-    """The rate as far as it is known; below 0, or no number at all, there are no interruptions."""
-    return float(f"{rate_per_hour:.{_RATE_DIGITS}g}") if rate_per_hour > 0 else 0.0
+    """The rate as far as it is known; below 0, or no number at all, there are no interruptions.
+
+    Nor at less than one in a thousand years: there the formula's digits cancel, and a worse rate came out cheaper.
+    """
+    return float(f"{rate_per_hour:.{_RATE_DIGITS}g}") if rate_per_hour > LEAST_RATE else 0.0
 
 
 # A market has many offers, but few rates and disks: what each amounts to is remembered.
