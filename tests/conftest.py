@@ -5,7 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# The same examples each time, so that what passed here passes there: a change is not refused for what it did not
+# touch. `HYPOTHESIS_PROFILE=searching` looks for new ones; what that finds becomes a test of its own.
+hypothesis.settings.register_profile("settled", derandomize=True, database=None)
+hypothesis.settings.register_profile("searching", max_examples=1000, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "settled"))
 
 # What cloud SDKs and object stores read. A test that needs one sets it itself, to a false value.
 _CREDENTIALS = (
