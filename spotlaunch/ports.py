@@ -46,6 +46,9 @@ class Provider(Protocol):
     def launch(self, order: Order) -> Launched:
         """Start ONE machine bearing ``order.launch_key``, from the first alternative that can be had.
 
+        Everything that may outlive the machine (disk, address) is set to go with it. What was got is held against
+        the offer (GPU, count, price) where the cloud tells, and ended if it is another.
+
         Returns when an id exists; does not wait for boot. Refused alternatives are told in the answer also
         when the call succeeded. When none could be had, raises the error of the last one with all of them
         in ``refused``. When it is not known whether a machine was made, raises `OutcomeUnknown`.
@@ -58,13 +61,16 @@ class Provider(Protocol):
         """Every machine of this owner in all regions which is not yet gone: whole, or raise.
 
         What was launched less than ``traits.settle_s`` ago may be missing. O(pages) calls, not O(jobs).
+        What can bill is listed, also a disk or an address that outlived its machine (as ``stopped``). One that is
+        gone may be listed as ``gone`` for as long as the cloud tells why.
         """
         ...
 
     def terminate(self, instance_ids: Sequence[str]) -> dict[str, str]:
         """Ask for the end of all. An absent one counts as ended. Safe to repeat.
 
-        Returns only the failures: instance id to what the provider said. "Ended" is seen in the listing.
+        Returns only the failures: instance id to what the provider said. "Ended" is seen in the listing, and not in
+        the answer of this call. With a machine goes all that was made for it.
         """
         ...
 

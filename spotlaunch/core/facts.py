@@ -14,7 +14,18 @@ from typing import Literal
 
 Market = Literal["spot", "on-demand"]
 Availability = Literal["yes", "no", "unknown"]
-SeenPhase = Literal["starting", "running", "ending"]
+# `ending`: being taken or ended, its program may still run. `stopped`: nothing runs there any more, but it exists: its
+# disk bills, or it may be started again behind our back. `gone`: it is no more and costs nothing, and is listed only
+# for as long as its cloud tells why.
+SeenPhase = Literal["starting", "running", "ending", "stopped", "gone"]
+
+# Why a machine ends or has ended, as far as its cloud tells. Empty: it does not. `asked`: by us, through the API.
+# `itself`: its own system shut down. `by-hand`: somebody else with access to the account. `failed`: it never came up,
+# or its container cannot run. `ttl`: the cloud's own limit on its life.
+EndReason = Literal["", "preempted", "asked", "itself", "by-hand", "failed", "out-of-funds", "host-lost", "ttl"]
+
+# How an agent on a machine is told that the machine will be taken (`agent.watchers`). Empty: it is not told.
+NoticeSource = Literal["", "ec2", "gce", "azure"]
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -132,13 +143,24 @@ class Want:
     image: str = ""
 
 
+# Some clouds take no more than 4096 bytes of a container's command.
+SCRIPT_MOST_BYTES = 3900
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Order:
     """One machine, to be started from the first of ``alternatives`` that the provider can give.
 
-    All alternatives are of one provider, best first. ``agent_env`` starts the agent and holds nothing
-    secret; ``secret_env`` is kept out of ``repr`` and must never reach user data, a log or an argument.
-    ``ttl_s`` is how long the machine may live at most (0: no limit known).
+    All alternatives are of one provider, best first. ``ttl_s`` is how long the machine may live at most (0: no limit
+    known). ``image`` is a container image (empty: the provider's own choice, `Traits.container_image`): containers are
+    made from it, on virtual machines the agent runs the job's command in it. ``vm_image`` names the disk image of a
+    virtual machine, in the words of its cloud (empty: the adapter's default).
+
+    ``script`` is what the machine does at its first boot, as root: a POSIX shell script of at most
+    `SCRIPT_MOST_BYTES`, which brings the agent and starts it. It holds no secret but a key that is good for one start,
+    and stays out of ``repr``. Where machines share this computer's disk there is none: there ``agent_env`` starts the
+    agent and holds nothing secret, and ``secret_env`` must never reach user data, a log or an argument.
+    ``ssh_key`` is a public key in OpenSSH's form that may open a shell there (empty: nobody may).
     """
 
     launch_key: str
@@ -149,6 +171,9 @@ class Order:
     disk_gb: float = 0
     price_cap_usd_hour: Decimal | None = None
     ttl_s: float = 0
+    vm_image: str = ""
+    script: str = field(default="", repr=False)
+    ssh_key: str = ""
     agent_env: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     secret_env: Mapping[str, str] = field(default_factory=lambda: _NOTHING, repr=False)
 
@@ -166,7 +191,10 @@ class Refused:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Launched:
-    """A machine exists: its id, the offer it came from, and what was refused on the way to it."""
+    """A machine exists: its id, the offer it came from, and what was refused on the way to it.
+
+    The offer's price is what is really paid: where a bid was made, the bid.
+    """
 
     instance_id: str
     offer: Offer
@@ -177,8 +205,9 @@ class Launched:
 class SeenMachine:
     """A machine as its provider lists it. ``launch_key`` tells whose it is.
 
-    ``started_at`` is when the provider began to bill it, if it says so. ``ending_reason`` holds
-    ``"preempted"`` where the provider tells that it is taking the machine away.
+    ``started_at`` is when the provider began to bill it, if it says so; ``ended_at`` when a machine that is gone (or
+    stopped) ended. ``ending_reason`` is set where the provider tells why it ends or has ended, ``detail`` are its own
+    words on that. ``ssh`` is where a shell may be had: ``user@host:port``.
     """
 
     launch_key: str
@@ -186,7 +215,10 @@ class SeenMachine:
     pool: Pool
     phase: SeenPhase
     started_at: float | None = None
-    ending_reason: str = ""
+    ended_at: float | None = None
+    ending_reason: EndReason = ""
+    detail: str = ""
+    ssh: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -216,6 +248,11 @@ class Traits:
     ``rehearsal``: costs nothing real, and so is used only when named or when there is nothing else.
     ``prices_only``: why nothing can be launched there (no credentials, say), for a person; empty where
     machines can be had.
+
+    ``container_image``: its machines are containers, by default of this image; empty: they are virtual machines.
+    ``notice_source``: how an agent there is told of a notice. ``end_command``: the shell command by which a machine
+    ends itself, and its own billing where that is possible. ``strangers``: machines stand with people whom nobody
+    vouches for, so that whatever is sent there is as good as published.
     """
 
     settle_s: float
@@ -235,6 +272,10 @@ class Traits:
     shares_disk: bool = False
     rehearsal: bool = False
     prices_only: str = ""
+    container_image: str = ""
+    notice_source: NoticeSource = ""
+    end_command: str = "shutdown -h now"
+    strangers: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,6 +7,9 @@ One folder per job::
 
     jobs/<job>/owner.json             whoever submitted it, create-only: the name is taken
     jobs/<job>/order/<n>.json         watchdog, once, before launch n
+    jobs/<job>/start/<n>              watchdog, once, before launch n: `StartDoc`, sealed; agent n deletes it
+    jobs/<job>/pass/<n>               watchdog only, overwritten: `Pass`, sealed
+    jobs/<job>/agent/<digest>         the agent's own code
     jobs/<job>/bundle/<digest>        the user's working directory
     jobs/<job>/register/<number>.json create-only; the highest number is the truth
     jobs/<job>/report/<n>/status.json agent n only, overwritten
@@ -85,6 +88,44 @@ class Status:
     error: str = ""
     log_chunks: int = 0
     notes: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """pass/<n>, sealed: what opens this job's part of the store, and nothing else, until ``expires_at``.
+
+    ``env``: variables by which `storage.blobs` finds credentials (``AWS_ACCESS_KEY_ID`` and so on).
+    ``expires_at`` 0: never.
+    """
+
+    env: dict[str, str] = field(default_factory=dict, repr=False)
+    expires_at: float = 0.0
+
+
+@dataclass(frozen=True)
+class StartDoc:
+    """start/<n>, sealed with the key that stands in the machine's script: all that agent n must have to begin.
+
+    ``agent_url`` is good for one hour and gives the archive of our own code, whose digest is ``agent_sha256``.
+    ``env`` are the agent's settings (``SPOTLAUNCH_...``) and hold nothing secret. ``pass_env`` and
+    ``pass_expires_at``: the first `Pass`; later ones are sealed with ``pass_key`` (base64). ``secrets`` are the
+    job's, by name. ``ttl_s``: the machine ends itself after so long (0: no limit), with ``end_command``.
+    ``silent_s``: and when its agent could not reach the store for so long. ``image``: the container that the job's
+    command runs in, on a virtual machine (empty: none). ``notice_source``: see `core.facts.Traits`.
+    """
+
+    agent_url: str
+    agent_sha256: str
+    env: dict[str, str] = field(default_factory=dict)
+    pass_env: dict[str, str] = field(default_factory=dict, repr=False)
+    pass_expires_at: float = 0.0
+    pass_key: str = field(default="", repr=False)
+    secrets: dict[str, str] = field(default_factory=dict, repr=False)
+    ttl_s: float = 0.0
+    silent_s: float = 0.0
+    end_command: str = ""
+    image: str = ""
+    notice_source: str = ""
 
 
 @dataclass(frozen=True)
@@ -182,6 +223,18 @@ def order_key(job: str, attempt: int) -> str:
 
 def bundle_key(job: str, digest: str) -> str:
     return f"jobs/{job}/bundle/{digest}"
+
+
+def start_key(job: str, attempt: int) -> str:
+    return f"jobs/{job}/start/{attempt:06d}"
+
+
+def pass_key(job: str, attempt: int) -> str:
+    return f"jobs/{job}/pass/{attempt:06d}"
+
+
+def agent_key(job: str, digest: str) -> str:
+    return f"jobs/{job}/agent/{digest}"
 
 
 def register_key(job: str, number: int) -> str:

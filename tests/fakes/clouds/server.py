@@ -152,6 +152,8 @@ class FakeCloud:
         """The response to one call, with the faults that hit it."""
         if request.path == CALLS:
             return Response(body=len(self.calls)), []
+        if request.path.startswith("/-/"):  # a machine's own metadata service: not the API, and never faulty
+            return self._route(request), []
         with self._lock:
             self.calls.append(request)
             hits = [f for f in self._faults if f.times != 0 and re.search(f.path, request.path)]
