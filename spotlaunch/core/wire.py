@@ -7,7 +7,7 @@ One folder per job::
 
     jobs/<job>/owner.json             whoever submitted it, create-only: the name is taken
     jobs/<job>/order/<n>.json         watchdog, once, before launch n
-    jobs/<job>/start/<n>              watchdog, once, before launch n: `StartDoc`, sealed; agent n deletes it
+    jobs/<job>/start/<n>              watchdog, before launch n: `Letter`; agent n deletes it once it has read it
     jobs/<job>/pass/<n>               watchdog only, overwritten: `Pass`, sealed
     jobs/<job>/agent/<digest>         the agent's own code
     jobs/<job>/bundle/<digest>        the user's working directory
@@ -103,10 +103,24 @@ class Pass:
 
 
 @dataclass(frozen=True)
-class StartDoc:
-    """start/<n>, sealed with the key that stands in the machine's script: all that agent n must have to begin.
+class Letter:
+    """start/<n>: what the boot script of machine n fetches first, by a link that is good for an hour.
 
-    ``agent_url`` is good for one hour and gives the archive of our own code, whose digest is ``agent_sha256``.
+    ``agent_url`` (with ``agent_header``, a line ``Name: value`` to send along, or nothing) is another such link and
+    gives the archive of our own code, whose digest is ``agent_sha256``. ``sealed``: a `StartDoc` in base64, sealed
+    with the key that stands in the script.
+    """
+
+    agent_url: str
+    agent_sha256: str
+    sealed: str
+    agent_header: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class StartDoc:
+    """All that agent n must have to begin; never in the clear in the store.
+
     ``env`` are the agent's settings (``SPOTLAUNCH_...``) and hold nothing secret. ``pass_env`` and
     ``pass_expires_at``: the first `Pass`; later ones are sealed with ``pass_key`` (base64). ``secrets`` are the
     job's, by name. ``ttl_s``: the machine ends itself after so long (0: no limit), with ``end_command``.
@@ -114,8 +128,6 @@ class StartDoc:
     command runs in, on a virtual machine (empty: none). ``notice_source``: see `core.facts.Traits`.
     """
 
-    agent_url: str
-    agent_sha256: str
     env: dict[str, str] = field(default_factory=dict)
     pass_env: dict[str, str] = field(default_factory=dict, repr=False)
     pass_expires_at: float = 0.0

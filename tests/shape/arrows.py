@@ -33,10 +33,11 @@ RULES = {
     "registry": _rule("core errors ports", "it loads adapters by name, when first needed, and knows nothing of them"),
     "config": _rule("core errors home registry", "it reads what a person wrote; what it means is for the adapters"),
     "workers": _rule("", "threads and nothing else, so that every room with effects may use them"),
+    "boot": _rule("boot core.facts core.wire errors", "it makes texts and archives for machines, and sends nothing"),
     "market": _rule("market core errors ports", "it asks providers through their port"),
     "storage": _rule("storage core errors ports home", "it keeps what it is given and decides nothing"),
     "watchdog": _rule(
-        "watchdog config core errors ports home registry market storage workers",
+        "watchdog boot config core errors ports home registry market storage workers",
         "the loop is below the commands that start it",
     ),
     "submission": _rule(
