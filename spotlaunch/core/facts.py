@@ -25,7 +25,7 @@ SeenPhase = Literal["starting", "running", "ending", "stopped", "gone"]
 EndReason = Literal["", "preempted", "asked", "itself", "by-hand", "failed", "out-of-funds", "host-lost", "ttl"]
 
 # How an agent on a machine is told that the machine will be taken (`agent.watchers`). Empty: it is not told.
-NoticeSource = Literal["", "ec2", "gce", "azure"]
+NoticeSource = Literal["", "imds", "gce", "scheduled-events"]
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
