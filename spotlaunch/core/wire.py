@@ -29,8 +29,9 @@ T = TypeVar("T")
 # The phases of an agent, in order. `waiting`: for the attempt before it to leave.
 PHASES = ("starting", "waiting", "restoring", "setup", "running", "leaving", "left")
 
-# Why an agent left. `exited`: the program ended by itself, see exit_code.
-LEFT_WHY = ("exited", "notice", "asked", "superseded", "runtime", "budget", "error")
+# Why an agent left. `exited`: the program ended by itself, see exit_code. `ttl`: its machine has lived long enough,
+# the job goes on elsewhere.
+LEFT_WHY = ("exited", "notice", "asked", "superseded", "runtime", "budget", "ttl", "error")
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class OrderDoc:
     """order/<n>.json: all that agent n needs to know. Holds nothing secret.
 
     ``secrets`` are names only. ``predecessor`` is the attempt whose last commit to wait for before the
-    claim (0: none), for at most ``predecessor_wait_s``. ``runtime_left_s`` and ``budget_left_s`` (0: no
-    limit) are the agent's own limits, counted from its start, so that they hold with nobody watching.
+    claim (0: none), for at most ``predecessor_wait_s``. ``runtime_left_s``, ``budget_left_s`` and ``ttl_left_s``
+    (0: no limit) are the agent's own limits, counted from its start, so that they hold with nobody watching.
     """
 
     job: str
@@ -57,6 +58,7 @@ class OrderDoc:
     predecessor_wait_s: float = 0.0
     runtime_left_s: float = 0.0
     budget_left_s: float = 0.0
+    ttl_left_s: float = 0.0
     report_every_s: float = 10.0
     gpu: str = ""
     gpu_count: int = 0
