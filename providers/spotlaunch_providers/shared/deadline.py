@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from spotlaunch.errors import Transient
+from spotlaunch.errors import ProviderError, Transient
 
 # A person waits for prices, and the market room gives up a little later than this. A whole question to one
 # provider, with all its regions and pages, must be answered in it.
@@ -24,7 +24,7 @@ class Deadline:
         """Seconds left, never below zero."""
         return max(0.0, self._at - self._mono())
 
-    def check(self, what: str) -> None:
-        """Raise `Transient` when time is up. ``what`` was being done."""
+    def check(self, what: str, error: type[ProviderError] = Transient) -> None:
+        """Raise ``error`` when time is up. ``what`` was being done."""
         if self.left_s() <= 0:
-            raise Transient(f"{what} took longer than {self.seconds:.3g} s", hint="try again")
+            raise error(f"{what} took longer than {self.seconds:.3g} s", hint="try again")

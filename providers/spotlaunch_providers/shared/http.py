@@ -1,6 +1,6 @@
-"""Reading a JSON API over HTTP: within a deadline, repeated where that is safe, every "no" as our errors.
+"""A JSON API over HTTP: within a deadline, reads repeated where that is safe, every "no" as our errors.
 
-For reads only. A call that makes or ends something is never repeated here (see `Api.once`).
+A call that makes or ends something is never repeated here (see `Api.once`).
 """
 
 from __future__ import annotations
@@ -99,6 +99,16 @@ class Api:
         """A question that is asked by POST (a search). Repeated like a `get`, so it must change nothing."""
         return self._repeat(deadline, "POST", path, params=params, json=body)
 
+    def once(
+        self, method: str, path: str, *, deadline: Deadline, body: Any = None, params: Mapping[str, Any] | None = None
+    ) -> Any:
+        """A call that makes or ends something: made once. The JSON it answers with; None where that is empty.
+
+        Raises what ``judge`` makes of a bad reply; `Transient` where the call surely never arrived, and
+        `OutcomeUnknown` where it may have: the answer was lost, cannot be read, or says that something broke there.
+        """
+        return self._once(deadline, method, path, lost=OutcomeUnknown, params=params, json=body)
+
     def pages(self, ask: Callable[[str], Any], following: Callable[[Any], str], *, deadline: Deadline) -> Iterator[Any]:
         """All pages: ``ask`` gets the token of a page ("" for the first), ``following`` finds the next in one.
 
@@ -140,28 +150,36 @@ class Api:
         )
         return tries(lambda: self._once(deadline, method, path, **what))
 
-    def _once(self, deadline: Deadline, method: str, path: str, **what: Any) -> Any:
+    def _once(
+        self, deadline: Deadline, method: str, path: str, *, lost: type[ProviderError] = Transient, **what: Any
+    ) -> Any:
+        """One call. ``lost`` is raised where it may have been heard, and its answer was not."""
         import requests
         from urllib3 import exceptions as urllib3
 
         deadline.check("asking")
         try:
             response = self._send(method, path, deadline, stream=True, **what)
-            content = self._content(response, deadline)
+            content = self._content(response, deadline, lost)
         except (requests.Timeout, urllib3.TimeoutError) as e:
-            raise Transient("did not answer in time", hint="try again") from e
+            kind = Transient if isinstance(e, requests.ConnectTimeout) else lost
+            raise kind("did not answer in time", hint="try again") from e
         except (requests.RequestException, urllib3.HTTPError, OSError) as e:
-            raise Transient(self._redact(_why(e)), hint="is the network up?") from e
+            kind = Transient if _never_left(e) else lost
+            raise kind(self._redact(_why(e)), hint="is the network up?") from e
         good = response.status_code < 300
+        if good and not content and lost is not Transient:
+            return None
         try:
             body = json.loads(content)
         except ValueError as e:  # also text that is not UTF-8
             body = content[:2000].decode("utf-8", "replace")
             if good:
-                raise Transient("answered with something that is not JSON", hint="try again") from e
+                raise lost("answered with something that is not JSON", hint="try again") from e
         reply = Reply(status=response.status_code, body=body, headers=response.headers)
         if (error := self._judged(reply)) is not None:
-            raise error
+            broken = isinstance(error, Transient) and reply.status >= 500
+            raise lost(error.message, hint=error.hint, retry_after_s=error.retry_after_s) if broken else error
         return body
 
     def _judged(self, reply: Reply) -> ProviderError | None:
@@ -208,16 +226,16 @@ class Api:
                     self._made.trust_env = False  # a proxy cannot reach this computer
             return self._made
 
-    def _content(self, response: requests.Response, deadline: Deadline) -> bytes:
-        """The body, whole, or `Transient`: the library's own timeout is per read, and a drip never reaches it."""
+    def _content(self, response: requests.Response, deadline: Deadline, lost: type[ProviderError]) -> bytes:
+        """The body, whole, or ``lost``: the library's own timeout is per read, and a drip never reaches it."""
         parts, size = [], 0
         with response:
             # Not iter_content: it waits for a full chunk, and so would not see the deadline pass.
             while part := response.raw.read1(_CHUNK, decode_content=True):
-                deadline.check("reading the answer")
+                deadline.check("reading the answer", lost)
                 size += len(part)
                 if size > MOST_BYTES:
-                    raise Transient(f"answered with more than {MOST_BYTES // 10**6} MB")
+                    raise lost(f"answered with more than {MOST_BYTES // 10**6} MB")
                 parts.append(part)
         return b"".join(parts)
 
@@ -243,6 +261,15 @@ def _origin(url: str) -> tuple[str, str, int]:
     parts = urlsplit(url)
     host = "this computer" if is_loopback(url) else parts.hostname or ""
     return parts.scheme, host, parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _never_left(error: BaseException) -> bool:
+    """Whether no connection was made at all, so that nobody can have heard us."""
+    from requests.exceptions import SSLError
+    from urllib3.exceptions import NewConnectionError
+
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(error, SSLError) or isinstance(reason, NewConnectionError)
 
 
 def _why(error: BaseException) -> str:

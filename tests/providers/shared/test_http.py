@@ -165,3 +165,45 @@ def test_nobody_there_is_told_in_the_systems_own_words() -> None:
     api = Api("http://127.0.0.1:9", judge=judge, sleep=lambda s: None)
     with pytest.raises(Transient, match="cannot be reached: Connection refused"):
         api.get("/thing", deadline=Deadline())
+
+
+# -- calls that make or end something ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("throttle", Throttled),
+        ("server-error", OutcomeUnknown),
+        ("bad-gateway", OutcomeUnknown),
+        ("malformed", OutcomeUnknown),
+        ("truncated", OutcomeUnknown),
+        ("drop", OutcomeUnknown),
+        ("hang", OutcomeUnknown),
+        ("drip", OutcomeUnknown),
+    ],
+)
+def test_a_call_that_makes_something_is_made_once_and_may_have_worked(
+    api: Api, cloud: PlainCloud, pauses: list[float], kind: str, error: type[ProviderError]
+) -> None:
+    cloud.fail(kind, seconds=0.05)
+    with pytest.raises(error) as caught:
+        api.once("POST", "/search", body={"a": 1}, deadline=Deadline(0.4))
+    assert type(caught.value) is error
+    assert len(cloud.calls) == 1 and pauses == []
+
+
+def test_a_call_that_never_arrived_made_nothing(api: Api, cloud: PlainCloud) -> None:
+    for made in (Api("http://127.0.0.1:9", judge=judge), Api("https://127.0.0.1:9", judge=judge)):
+        with pytest.raises(Transient):
+            made.once("POST", "/search", deadline=Deadline(2.0))
+    with pytest.raises(Transient):
+        api.once("DELETE", "/thing", deadline=Deadline(0.0))
+    assert cloud.calls == []
+    https = Api(cloud.url.replace("http://", "https://"), judge=judge)
+    with pytest.raises(Transient):
+        https.once("POST", "/search", deadline=Deadline(2.0))
+
+
+def test_a_call_that_works_gives_its_answer(api: Api) -> None:
+    assert api.once("POST", "/search", body={"a": 1}, deadline=Deadline()) == {"asked": {"a": 1}}
