@@ -227,4 +227,5 @@ def _spec(model: JobModel, given: Overrides, file: str) -> Spec:
         fallback=Fallback(patience_s=f.patience, return_to_spot=f.return_to_spot),
         checkpoint=CheckpointSpec(dir=c.dir, every_s=c.every, keep=c.keep, grace_s=c.grace, store=store),
         restart_on_exit=tuple(dict.fromkeys(model.restart_on_exit)),
+        ssh=model.ssh,
     )

@@ -119,3 +119,4 @@ class JobModel(_Section):
     fallback: FallbackModel = FallbackModel()
     checkpoint: CheckpointModel = CheckpointModel()
     restart_on_exit: Annotated[list[Annotated[int, reader(whole(least=1, most=255))]], Many] = []
+    ssh: Annotated[bool, reader(read_truth)] = False

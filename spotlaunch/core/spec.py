@@ -69,7 +69,11 @@ class CheckpointSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Spec:
-    """A whole job file. ``secrets`` are names; their values are never part of a spec."""
+    """A whole job file. ``secrets`` are names; their values are never part of a spec.
+
+    ``ssh``: whether a shell may be opened on its machines. ``ssh_key`` is the public key of that shell in OpenSSH's
+    form; no file says it, submitting makes it.
+    """
 
     name: str
     run: str
@@ -85,6 +89,8 @@ class Spec:
     fallback: Fallback = field(default_factory=Fallback)
     checkpoint: CheckpointSpec = field(default_factory=CheckpointSpec)
     restart_on_exit: tuple[int, ...] = ()
+    ssh: bool = False
+    ssh_key: str = ""
 
 
 def spec_to_dict(spec: Spec) -> dict[str, Any]:
@@ -121,11 +127,13 @@ def spec_to_dict(spec: Spec) -> dict[str, Any]:
             "store": {"url": c.store.url, "endpoint": c.store.endpoint, "region": c.store.region},
         },
         "restart_on_exit": list(spec.restart_on_exit),
+        "ssh": spec.ssh,
+        "ssh_key": spec.ssh_key,
     }
 
 
 def spec_from_dict(raw: Mapping[str, Any]) -> Spec:
-    """The inverse of `spec_to_dict`."""
+    """The inverse of `spec_to_dict`. Keys that older books lack have their defaults."""
     limits = dict(raw["limits"])
     for key in ("price_usd_hour", "cost_usd"):
         limits[key] = None if limits[key] is None else Decimal(limits[key])
@@ -148,4 +156,6 @@ def spec_from_dict(raw: Mapping[str, Any]) -> Spec:
         fallback=Fallback(**raw["fallback"]),
         checkpoint=CheckpointSpec(**checkpoint),
         restart_on_exit=tuple(raw["restart_on_exit"]),
+        ssh=raw.get("ssh", False),
+        ssh_key=raw.get("ssh_key", ""),
     )

@@ -108,4 +108,7 @@ where:
 
 # Exit codes that mean "start me again" rather than "I failed".
 #restart_on_exit: [75]
+
+# Whether `spotlaunch ssh` may open a shell on its machines, with a key made for this job alone.
+#ssh: false
 """

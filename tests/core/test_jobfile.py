@@ -54,6 +54,7 @@ limits: {price_usd_hour: 30, cost_usd: 500, runtime: 48h, attempts: 50}
 fallback: {patience: 20m, return_to_spot: true}
 checkpoint: {dir: checkpoints, every: 10m, keep: 3, grace: 25s, store: "s3://bucket/prefix"}
 restart_on_exit: [75]
+ssh: yes
 """
 
 
@@ -91,6 +92,7 @@ def test_every_key_of_a_whole_file_arrives_in_the_spec() -> None:
             dir="checkpoints", every_s=600, keep=3, grace_s=25, store=BlobStoreRef(url="s3://bucket/prefix")
         ),
         restart_on_exit=(75,),
+        ssh=True,
     )
 
 
@@ -490,3 +492,9 @@ def test_only_reading_a_job_file_brings_in_yaml_and_pydantic() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
     assert run.stdout.strip() == "[]"
+
+
+def test_a_job_of_a_book_from_before_there_were_shells_has_none() -> None:
+    raw = spec_to_dict(Spec(name="job", run="x", ssh=True, ssh_key="ssh-ed25519 AAAA job"))
+    del raw["ssh"], raw["ssh_key"]
+    assert spec_from_dict(raw) == Spec(name="job", run="x")

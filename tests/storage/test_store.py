@@ -41,6 +41,8 @@ FULL_SPEC = Spec(
         store=BlobStoreRef(url="s3://b/p", endpoint="http://e", region="auto"),
     ),
     restart_on_exit=(75, 76),
+    ssh=True,
+    ssh_key="ssh-ed25519 AAAA digits",
 )
 FULL_JOB = Job(
     name="digits",
