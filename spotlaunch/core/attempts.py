@@ -17,6 +17,7 @@ OUTCOME_OF_WHY: dict[str, Outcome] = {
     "superseded": "replaced",
     "runtime": "failed",
     "budget": "failed",
+    "ttl": "replaced",
     "error": "failed",
 }
 
@@ -127,12 +128,14 @@ def _reason_left(attempt: Attempt, status: Status) -> str:
         return attempt.leave_reason or "asked to leave"
     if status.left_why == "error":
         return f"the agent could not go on: {status.error}"
-    return {
+    reason = {
         "notice": "the machine is being taken away",
         "superseded": "a newer attempt has claimed the job",
         "runtime": "limits.runtime reached",
         "budget": "limits.cost_usd reached",
+        "ttl": "its machine has lived as long as it may",
     }.get(status.left_why, status.left_why)
+    return f"{reason}; {status.error}" if status.error else reason
 
 
 def _job_after(draft: Draft, job: Job, attempt: Attempt, status: Status, outcome: Outcome, reason: str) -> None:
@@ -203,7 +206,7 @@ def _let_rest(draft: Draft, attempt: Attempt, machine: Machine, outcome: Outcome
 def _without_farewell(draft: Draft, attempt: Attempt) -> None:
     """A live attempt that has not left: is its machine gone, did it never come up, is it silent?"""
     machine = draft.machine_of(attempt)
-    if machine is None or machine.state == "ended":
+    if machine is None or machine.state == "ended" or _stopped(draft, machine):
         _conclude_gone(draft, attempt, machine)
         return
     if machine.state != "up" or machine.launch_key in draft.world.in_flight:
@@ -241,8 +244,14 @@ def _without_farewell(draft: Draft, attempt: Attempt) -> None:
         draft.wake(heard_at + traits.silence_s)
 
 
+def _stopped(draft: Draft, machine: Machine) -> bool:
+    """Whether nothing runs on the machine any more, though it still exists: then its end was asked for already."""
+    seen = draft.seen(machine)
+    return machine.state == "ending" and seen is not None and seen.phase == "stopped"
+
+
 def _conclude_gone(draft: Draft, attempt: Attempt, machine: Machine | None) -> None:
-    """The machine is gone and its agent did not say farewell."""
+    """The machine is gone, or stopped, and its agent did not say farewell."""
     job = draft.job(attempt.job)
     if machine is None or machine.outcome == "refused":
         conclude(draft, attempt, "refused", machine.reason if machine is not None else "it never had a machine")
@@ -250,6 +259,11 @@ def _conclude_gone(draft: Draft, attempt: Attempt, machine: Machine | None) -> N
         conclude(draft, attempt, "cancelled" if job.wanted != "run" else "replaced", attempt.leave_reason)
     elif attempt.noticed_at is not None:
         conclude(draft, attempt, "preempted", "taken away after a notice")
+    elif machine.outcome is not None:
+        # Its provider told why. An image that cannot boot would be bought again for ever, so it is counted.
+        conclude(draft, attempt, machine.outcome, machine.reason)
+        if machine.outcome == "failed":
+            draft.set_job(draft.job(job.name), errors_in_row=job.errors_in_row + 1)
     elif machine.pool.market == "spot":
         conclude(draft, attempt, "preempted", "gone without a notice")
     else:

@@ -115,7 +115,8 @@ class Machine:
 
     `intended`: written down, the call not begun. `launching`: the call begun, its answer not known.
     `up`: exists. `ending`: asked to end. `ended`: seen gone, or never made. ``alternatives`` are those of the
-    order beside the first, for as long as nobody knows which of them was taken.
+    order beside the first, for as long as nobody knows which of them was taken. ``seen_at`` is when a listing first
+    showed it: one that lacks it later tells that it is gone.
     """
 
     launch_key: str
@@ -132,6 +133,7 @@ class Machine:
     instance_id: str = ""
     tried_at: float | None = None
     up_at: float | None = None
+    seen_at: float | None = None
     ending_at: float | None = None
     asked_at: float | None = None
     ended_at: float | None = None

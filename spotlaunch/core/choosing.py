@@ -41,6 +41,7 @@ def terms_of(draft: Draft, job: Job, markets: policy.Markets) -> Terms:
         max_age_s=policy.OFFER_MAX_AGE_S,
         rates=Rates(draft.world.history),
         work=work_of(job.spec),
+        submitted_at=job.submitted_at,
     )
 
 

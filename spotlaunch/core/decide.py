@@ -42,6 +42,20 @@ def hungry(book: Book, now: float) -> dict[str, Want]:
     return wants
 
 
+def uprooted(book: Book) -> frozenset[str]:
+    """The jobs that lose or have just lost their machine: for them offers at hand are better than newer ones later."""
+    noticed = {a.job for a in book.attempts if a.live and a.noticed_at is not None}
+    live = {a.job for a in book.attempts if a.live}
+    lost = {j.name for j in book.jobs if j.name not in live and j.attempts_ran and not j.rounds}
+    return frozenset(noticed | lost)
+
+
+def exposed(book: Book) -> dict[str, Want]:
+    """The jobs on machines that may be taken any moment, with what they would ask for then."""
+    on_spot = {a.job for a in book.attempts if a.live and a.market == "spot"}
+    return {j.name: want_of(j) for j in book.jobs if j.name in on_spot and j.wanted == "run"}
+
+
 def _step(draft: Draft, name: str) -> None:
     """One job: first what is, then what is wanted, then what to begin."""
     heed_clock(draft, name)

@@ -98,11 +98,19 @@ class Draft:
         return listing if listing is not None and listing.ok else None
 
     def seen(self, machine: Machine) -> SeenMachine | None:
-        """The machine in this look's listing. Of several with its key, the one whose id we know."""
-        found = self._seen.get(machine.launch_key, [])
+        """The machine in this look's listing, if it exists. Of several with its key, the one whose id we know."""
+        return self._found(machine, gone=False)
+
+    def gone(self, machine: Machine) -> SeenMachine | None:
+        """What its provider still tells of the machine after its end."""
+        return self._found(machine, gone=True)
+
+    def _found(self, machine: Machine, *, gone: bool) -> SeenMachine | None:
+        found = [s for s in self._seen.get(machine.launch_key, ()) if (s.phase == "gone") == gone]
         if machine.instance_id:
             return next((s for s in found if s.instance_id == machine.instance_id), None)
-        return found[0] if found else None
+        # Of an unanswered launch the one that runs; what outlived a machine (a disk) bears its key as well.
+        return min(found, key=lambda s: s.phase == "stopped", default=None)
 
     def refusals(self) -> tuple[Refusal, ...]:
         return tuple(self._refusals.values())

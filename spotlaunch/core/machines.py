@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from spotlaunch.core import policy
+from spotlaunch.core import endings, policy
 from spotlaunch.core.book import Alternative, Attempt, Job, Machine
 from spotlaunch.core.draft import Draft
 from spotlaunch.core.facts import SeenMachine
@@ -45,9 +45,11 @@ def look_at_machines(draft: Draft, job: Job) -> None:
 
 
 def _against_listing(draft: Draft, machine: Machine) -> None:
-    seen = draft.seen(machine)
+    seen, gone = draft.seen(machine), draft.gone(machine)
     if seen is not None:
         _listed(draft, machine, seen)
+    elif gone is not None:
+        _told_gone(draft, machine, gone)
     elif _surely_gone(draft, machine):
         listing = draft.listing(machine.pool.provider)
         assert listing is not None
@@ -61,36 +63,66 @@ def _against_listing(draft: Draft, machine: Machine) -> None:
         )
 
 
+def _told_gone(draft: Draft, machine: Machine, gone: SeenMachine) -> None:
+    """The machine is no more, and its provider says so, and perhaps why."""
+    if machine.state == "launching":
+        # It was made and it ended before anybody heard of it. What it cost counts.
+        _adopt(draft, machine, gone)
+    machine = draft.machine(machine.launch_key) or machine
+    ended_at = gone.ended_at if gone.ended_at is not None else draft.now
+    outcome, reason = endings.of(gone)
+    draft.set_machine(
+        machine,
+        state="ended",
+        # A cloud's clock may be ahead of ours, and no machine ends before it began.
+        ended_at=max(min(ended_at, draft.now), machine.up_at or ended_at),
+        outcome=machine.outcome or outcome,
+        reason=machine.reason or reason or "gone from the listing",
+    )
+    endings.heed(draft, machine, gone)
+
+
 def _listed(draft: Draft, machine: Machine, seen: SeenMachine) -> None:
     if machine.state == "launching":
         # The call's answer was lost, and it had worked. Adopting costs nothing; launching again would.
-        taken = next((_as_changes(a) for a in machine.alternatives if a.pool == seen.pool), {"pool": seen.pool})
-        draft.set_machine(
-            machine,
-            state="up",
-            instance_id=seen.instance_id,
-            up_at=seen.started_at or draft.now,
-            alternatives=(),
-            **taken,
-        )
-        for attempt in draft.live(machine.job):
-            if attempt.number == machine.attempt:
-                draft.set_attempt(attempt, market=seen.pool.market)  # whether to return to spot hangs on it
-        job = draft.job(machine.job)
-        draft.set_job(job, waiting_since=None, rounds=0, note="", attempts_ran=job.attempts_ran + 1)
-        draft.tell(
-            machine.job,
-            "adopted",
-            f"attempt {machine.attempt}: the launch had worked, its answer was lost; {seen.instance_id} is ours",
-            attempt=machine.attempt,
-            pool=str(seen.pool),
-        )
-    elif machine.state == "up" and seen.started_at is not None and machine.up_at != seen.started_at:
+        _adopt(draft, machine, seen)
+    elif machine.state == "up":
         # The provider's clock says what it bills.
-        draft.set_machine(machine, up_at=seen.started_at)
+        draft.set_machine(machine, up_at=seen.started_at or machine.up_at, seen_at=machine.seen_at or draft.now)
     elif machine.state == "ending" and draft.now - (machine.asked_at or 0.0) >= ASK_AGAIN_S:
         draft.set_machine(machine, asked_at=draft.now, instance_id=seen.instance_id)
         draft.terminate(machine.pool.provider, seen.instance_id)
+    machine = draft.machine(machine.launch_key) or machine
+    if seen.phase == "stopped" and machine.state == "up":
+        # Nothing runs there any more, but it is still paid for, or may be woken up beside its successor.
+        outcome, reason = endings.of(seen)
+        draft.end(machine, outcome or "lost", reason or "stopped")
+        endings.heed(draft, machine, seen)
+
+
+def _adopt(draft: Draft, machine: Machine, seen: SeenMachine) -> None:
+    taken = next((_as_changes(a) for a in machine.alternatives if a.pool == seen.pool), {"pool": seen.pool})
+    draft.set_machine(
+        machine,
+        state="up",
+        instance_id=seen.instance_id,
+        up_at=seen.started_at or draft.now,
+        seen_at=draft.now,
+        alternatives=(),
+        **taken,
+    )
+    for attempt in draft.live(machine.job):
+        if attempt.number == machine.attempt:
+            draft.set_attempt(attempt, market=seen.pool.market)  # whether to return to spot hangs on it
+    job = draft.job(machine.job)
+    draft.set_job(job, waiting_since=None, rounds=0, note="", attempts_ran=job.attempts_ran + 1)
+    draft.tell(
+        machine.job,
+        "adopted",
+        f"attempt {machine.attempt}: the launch had worked, its answer was lost; {seen.instance_id} is ours",
+        attempt=machine.attempt,
+        pool=str(seen.pool),
+    )
 
 
 def _as_changes(taken: Alternative) -> dict[str, Any]:
@@ -102,7 +134,7 @@ def _surely_gone(draft: Draft, machine: Machine) -> bool:
     listing = draft.listing(machine.pool.provider)
     if listing is None or machine.tried_at is None:
         return False
-    visible_at = machine.tried_at + draft.world.traits[machine.pool.provider].settle_s
+    visible_at = machine.seen_at or machine.tried_at + draft.world.traits[machine.pool.provider].settle_s
     if machine.state == "ending" and machine.ending_at is not None:
         visible_at = max(visible_at, machine.ending_at)
     return listing.started_at > visible_at
@@ -125,7 +157,7 @@ def sweep(draft: Draft) -> None:
         if not listing.ok:
             continue
         for seen in listing.machines:
-            if seen.launch_key.startswith(mine) and not _kept(draft, seen):
+            if seen.phase != "gone" and seen.launch_key.startswith(mine) and not _kept(draft, seen):
                 draft.terminate(listing.provider, seen.instance_id)
 
 

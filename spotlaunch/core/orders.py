@@ -97,6 +97,7 @@ def _order(draft: Draft, job: Job, attempt: Attempt, key: str, alternatives: tup
     start_s = draft.world.traits[alternatives[0].pool.provider].start_s
     runtime_s = _runtime_left(draft, job)
     ends_s = [
+        policy.MACHINE_TTL_S,
         # Counted from the launch, so past the agent's own limit, which counts from its start and saves first.
         runtime_s + start_s + spec.checkpoint.grace_s if runtime_s else 0.0,
         affordable_s(draft, job, _dearest_usd_hour(alternatives)),
@@ -109,7 +110,7 @@ def _order(draft: Draft, job: Job, attempt: Attempt, key: str, alternatives: tup
         image=spec.image,
         disk_gb=spec.resources.disk_gb,
         price_cap_usd_hour=spec.limits.price_usd_hour,
-        ttl_s=min((s for s in ends_s if s), default=0.0),
+        ttl_s=min(s for s in ends_s if s),
         agent_env={
             "SPOTLAUNCH_STORE_URL": job.store_url,
             "SPOTLAUNCH_STORE_ENDPOINT": job.store_endpoint,
@@ -118,6 +119,14 @@ def _order(draft: Draft, job: Job, attempt: Attempt, key: str, alternatives: tup
             "SPOTLAUNCH_ATTEMPT": str(attempt.number),
         },
     )
+
+
+def _every_s(draft: Draft, job: Job, offer: Offer) -> float:
+    """Seconds between two checkpoints (0: each as it appears): more often where no notice gives time for a last one."""
+    every_s = job.spec.checkpoint.every_s or 0.0
+    if offer.pool.market == "spot" and not draft.world.traits[offer.pool.provider].notice_s:
+        return min(every_s, max(policy.NO_NOTICE_LEAST_S, every_s * policy.NO_NOTICE_SHARE))
+    return every_s
 
 
 def _dearest_usd_hour(alternatives: tuple[Offer, ...]) -> Decimal:
@@ -151,13 +160,14 @@ def _doc(
         env=dict(spec.env),
         secrets=list(spec.secrets),
         checkpoint_dir=spec.checkpoint.dir,
-        checkpoint_every_s=spec.checkpoint.every_s or 0.0,
+        checkpoint_every_s=_every_s(draft, job, offer),
         keep=spec.checkpoint.keep,
         grace_s=spec.checkpoint.grace_s,
         predecessor=attempt.predecessor,
         predecessor_wait_s=wait_s,
         runtime_left_s=_runtime_left(draft, job),
         budget_left_s=budget_s,
+        ttl_left_s=policy.MACHINE_TTL_S - draft.world.traits[offer.pool.provider].start_s,
         report_every_s=REPORT_FILE_S if is_file_store(job.store_url) else REPORT_BUCKET_S,
         gpu=offer.gpu,
         gpu_count=offer.gpu_count,

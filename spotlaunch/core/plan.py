@@ -128,10 +128,14 @@ class Mail:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
-    """What the market room got from the providers for one job: offers, and why some gave none."""
+    """What the market room got from the providers for one job: offers, and why some gave none.
+
+    ``shut``: those of ``failures`` that will give none before a person has done something (no login, no funds).
+    """
 
     offers: tuple[Offer, ...]
     failures: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    shut: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -24,6 +24,14 @@ USUAL_REST_S = 180.0
 # Backoff between rounds grows to this many times its base.
 BACKOFF_CAP = 8
 
+# A machine lives no longer than this, whatever becomes of us: who forgets one pays for a week at most. Its agent
+# leaves in time, with a last checkpoint, and the job goes on elsewhere.
+MACHINE_TTL_S = 7 * 86400.0
+
+# Where machines are taken without a notice, all since the last checkpoint is lost: such intervals are cut to this
+# share, but not below the shortest that is worth the writing.
+NO_NOTICE_SHARE, NO_NOTICE_LEAST_S = 1 / 3, 60.0
+
 # An agent that fails by its own trouble (not the program's) so often in a row will not get better.
 ERRORS_IN_ROW = 5
 

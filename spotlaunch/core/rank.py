@@ -20,6 +20,9 @@ No = tuple[str, str]  # the filter that said no, and its reason for a person
 # Filters that a later look may judge otherwise. An offer turned down by any other never fits this job.
 PASSING = frozenset({"availability", "refusal", "age", "market", "when"})
 
+# Refusals that end when a person has done something, and nobody tells us that it was done.
+SHUT = frozenset({"NotAuthorized", "OutOfFunds"})
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TurnedDown:
@@ -55,7 +58,8 @@ class Terms:
     ``markets``: those allowed now, and ``market_why`` the reason for a person when one is not.
     ``file_store``: checkpoints live in a folder of this computer, which only some machines can see.
     ``max_age_s``: older prices are not bought on. ``rates``: how often machines are taken, ``work``: what the
-    job's checkpoints are like; from these comes what an offer really costs.
+    job's checkpoints are like; from these comes what an offer really costs. ``submitted_at``: whoever submits a job
+    may have mended login or account, so what these forbade before does not count against it.
     """
 
     spec: Spec
@@ -69,6 +73,7 @@ class Terms:
     max_age_s: float
     rates: Rates = field(default_factory=Rates)
     work: Work = field(default_factory=Work)
+    submitted_at: float = 0.0
 
     def costed(self, offer: Offer) -> Costed:
         """The offer with its interruption rate and what a useful hour on it costs this job."""
@@ -126,7 +131,8 @@ class _Filters:
         self._refusals: dict[str, list[Refusal]] = {}
         for r in terms.refusals:
             # One that began in the future is of a clock since set back: nobody knows how much of its rest is left.
-            if r.since <= terms.now < r.until and r.job in ("", terms.job):
+            mended = r.error in SHUT and r.since < terms.submitted_at
+            if r.since <= terms.now < r.until and r.job in ("", terms.job) and not mended:
                 self._refusals.setdefault(r.scope.provider, []).append(r)
 
     def objection(self, offer: Offer) -> No | None:

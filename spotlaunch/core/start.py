@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spotlaunch.core import policy
 from spotlaunch.core.attempts import finish
-from spotlaunch.core.book import Attempt, Job
+from spotlaunch.core.book import Attempt, Job, Refusal
 from spotlaunch.core.choosing import BOTH, affordable, rank_for, too_poor, why_waiting
 from spotlaunch.core.draft import Draft
 from spotlaunch.core.handover import hand_over, may_return, return_to_spot
@@ -12,7 +12,7 @@ from spotlaunch.core.hold import heed_condition, hold, is_held, release
 from spotlaunch.core.limits import cannot_start
 from spotlaunch.core.orders import begin, launch_key
 from spotlaunch.core.plan import Asked
-from spotlaunch.core.rank import PASSING, Ranking
+from spotlaunch.core.rank import PASSING, SHUT, Ranking
 
 
 def needs_machine(job: Job, live: list[Attempt]) -> bool:
@@ -65,20 +65,32 @@ def _find_machine(draft: Draft, job: Job, live: list[Attempt]) -> None:
         begin(draft, job, candidates, key, predecessor, fell_back=spot_possible)
     elif not live and too_poor(draft, job, ranking):
         finish(draft, job, "failed", f"limits.cost_usd (${job.spec.limits.cost_usd}) leaves too little for a start")
-    elif live or not _hopeless(draft, job, ranking):  # one with a machine may yet end well within its notice
+    elif live or not _hopeless(draft, job, asked, ranking):  # one with a machine may yet end well within its notice
         _wait(draft, job, asked, ranking, markets)
 
 
-def _hopeless(draft: Draft, job: Job, ranking: Ranking) -> bool:
-    """End a job for which every offer is an order its provider calls invalid. Says whether it did."""
-    refused = [r for r in draft.refusals() if r.job == job.name and r.error == "InvalidOrder"]
+def _hopeless(draft: Draft, job: Job, asked: Asked, ranking: Ranking) -> bool:
+    """End a job that waiting does not help: each way to a machine is an invalid order, or wants a person first.
+
+    One that has run before waits all the same: a login that ran out and an empty account pass, and weeks of work
+    must not be given up for them. Says whether it ended the job.
+    """
+    final = {"InvalidOrder"} if job.attempts_ran else {"InvalidOrder", *SHUT}
+    refused = [r for r in draft.refusals() if r.error in final and r.job in ("", job.name) and _counts(r, job, draft)]
     fitting = [t for t in ranking.turned_down if t.filter in PASSING]
-    if not refused or not fitting:
+    open_ = set(asked.failures) - (asked.shut if not job.attempts_ran else frozenset())
+    if open_ or not (refused or asked.shut) or not (fitting or asked.shut):
         return False
     if not all(any(r.scope.covers(t.offer.pool) for r in refused) for t in fitting):
         return False
-    finish(draft, job, "failed", f"every offer was called invalid by its provider: {refused[0].reason}")
+    why = [f"{r.scope}: {r.reason}" + (f" (hint: {r.hint})" if r.hint else "") for r in refused]
+    why += [f"{name}: {asked.failures[name]}" for name in sorted(asked.shut)]
+    finish(draft, job, "failed", "no provider can give it a machine: " + "; ".join(dict.fromkeys(why)))
     return True
+
+
+def _counts(refusal: Refusal, job: Job, draft: Draft) -> bool:
+    return refusal.until > draft.now and (refusal.error == "InvalidOrder" or refusal.since >= job.submitted_at)
 
 
 def _wait(draft: Draft, job: Job, asked: Asked, ranking: Ranking, markets: policy.Markets) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from spotlaunch.core.facts import Offer, Want
 from spotlaunch.core.plan import Asked
-from spotlaunch.errors import OutcomeUnknown, ProviderError
+from spotlaunch.errors import NotAuthorized, OutcomeUnknown, OutOfFunds, ProviderError
 from spotlaunch.ports import Provider
 
 # A look waits this long for prices; what comes later is there for the next look.
@@ -19,6 +19,13 @@ DEADLINE_S = 5.0
 CACHE_SHARE = 0.5
 CACHE_MOST_S = 60.0
 
+# For as long as a machine may be taken, what its job would ask is kept at hand: asked anew when it is so old, which
+# leaves time for the answer before it is too old to be bought on.
+WARM_S = 200.0
+
+# Who has a notice does not wait longer than this for answers that are not at hand, if others are.
+URGENT_S = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
@@ -27,6 +34,7 @@ class _Answer:
     asked_at: float
     offers: tuple[Offer, ...]
     failure: str
+    shut: bool = False
 
 
 class Room:
@@ -51,29 +59,49 @@ class Room:
         self._answers: dict[tuple[str, Want], _Answer] = {}
         self._asking: dict[tuple[str, Want], Future[_Answer]] = {}
 
-    def ask(self, want: Want, *, deadline_s: float = DEADLINE_S) -> Asked:
-        """Offers of every provider for ``want``. A provider without an answer yet is named in ``failures``."""
+    def ask(self, want: Want, *, deadline_s: float = DEADLINE_S, at_hand_s: float = 0.0) -> Asked:
+        """Offers of every provider for ``want``. A provider without an answer yet is named in ``failures``.
+
+        ``at_hand_s``: answers of up to this age are good enough, because a machine is about to be lost.
+        """
+        self._begin(want, lambda key, provider: self._stale(key, provider, at_hand_s))
+        mine = [self._asking[(n, want)] for n in self._providers if (n, want) in self._asking]
+        # A provider that is slow or down must not hold up one that has a notice and others to go to.
+        wait(mine, timeout=min(URGENT_S, deadline_s) if at_hand_s and len(mine) < len(self._providers) else deadline_s)
+        return self._asked(want)
+
+    def keep_warm(self, want: Want) -> None:
+        """Have an answer to ``want`` at hand; waits for none."""
+        self._begin(want, lambda key, provider: self._stale(key, provider, WARM_S))
+        for name in self._providers:
+            self._collect((name, want))
+
+    def _begin(self, want: Want, stale: Callable[[tuple[str, Want], Provider], bool]) -> None:
         for name, provider in self._providers.items():
             key = (name, want)
-            if key not in self._asking and self._stale(key, provider):
+            if key not in self._asking and stale(key, provider):
                 self._asking[key] = self._workers.submit(self._ask_one, provider, want)
-        mine = [self._asking[(n, want)] for n in self._providers if (n, want) in self._asking]
-        wait(mine, timeout=deadline_s)
+
+    def _asked(self, want: Want) -> Asked:
         offers: list[Offer] = []
         failures: dict[str, str] = {}
+        shut: set[str] = set()
         for name in self._providers:
             answer = self._collect((name, want))
             if answer is None:
                 failures[name] = "has not answered yet"
             elif answer.failure:
                 failures[name] = answer.failure
+                shut |= {name} if answer.shut else set()
             else:
                 offers += answer.offers
-        return Asked(offers=tuple(offers), failures=failures)
+        return Asked(offers=tuple(offers), failures=failures, shut=frozenset(shut))
 
-    def _stale(self, key: tuple[str, Want], provider: Provider) -> bool:
+    def _stale(self, key: tuple[str, Want], provider: Provider, at_hand_s: float) -> bool:
         answer = self._answers.get(key)
         most_s = min(CACHE_MOST_S, provider.traits.rest_s * CACHE_SHARE)
+        if not provider.traits.rehearsal:  # there a day passes in a minute, and asking costs nothing
+            most_s = max(at_hand_s, most_s)
         # Asked in the future: the clock was set back, and nobody knows how old the answer is.
         return answer is None or not 0 <= self._now() - answer.asked_at <= most_s
 
@@ -98,7 +126,8 @@ class Room:
         except OutcomeUnknown as e:
             return _Answer(asked_at, (), f"did not answer: {e.message}")
         except ProviderError as e:
-            return _Answer(asked_at, (), e.message + (f" (hint: {e.hint})" if e.hint else ""))
+            shut = isinstance(e, NotAuthorized | OutOfFunds)
+            return _Answer(asked_at, (), e.message + (f" (hint: {e.hint})" if e.hint else ""), shut)
         if not provider.traits.rehearsal:
             # By itself: an answer does not wait for its prices to be written down.
             self._workers.submit(self._note, offers)

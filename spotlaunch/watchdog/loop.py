@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from spotlaunch.core.book import OVER, Book, Event, Job
 from spotlaunch.core.choosing import is_file_store
-from spotlaunch.core.decide import decide, hungry
-from spotlaunch.core.facts import Offer
-from spotlaunch.core.plan import AddEvent, Asked, Call, Launch, Plan, PutAsk, SetJob, World, Write, job_of
+from spotlaunch.core.decide import decide, exposed, hungry, uprooted
+from spotlaunch.core.facts import Offer, Want
+from spotlaunch.core.plan import AddEvent, Asked, Call, Launch, Plan, PutAsk, SetJob, Terminate, World, Write, job_of
+from spotlaunch.core.policy import OFFER_MAX_AGE_S
 from spotlaunch.core.rates import NO_HISTORY
 from spotlaunch.errors import StaleWrite, StoreUnavailable
 from spotlaunch.market.room import DEADLINE_S, Room
@@ -26,7 +27,10 @@ LEASE_S = 60.0
 # How often mailboxes are looked into while an attempt is live: a notice must be heard at once, and a folder
 # on this computer costs nothing to read.
 MAIL_FILE_S = 0.5
-MAIL_BUCKET_S = 2.0
+MAIL_BUCKET_S = 1.0
+
+# Offers of this age are good enough for a job that loses its machine: a survey of all clouds takes seconds.
+AT_HAND_S = OFFER_MAX_AGE_S * 0.9
 
 # After a look whose plan was stale for some job: its state has moved, so look again, but never in a hot loop.
 STALE_S = 0.2
@@ -44,7 +48,8 @@ class Outside:
     wakes the clock. ``lookers`` run listings, mail and prices side by side, ``callers`` make launches and
     ends: apart, so that slow launches do not make us blind. ``reconnect`` is called at the beginning of each
     look and may add to ``providers`` those that could not be used before. ``note_prices`` is given all offers
-    seen, by the looker that asked.
+    seen, by the looker that asked. ``list_every_s``: machines are listed at least so often, also where a provider's
+    own pace is slower.
     """
 
     providers: Mapping[str, Provider]
@@ -58,6 +63,7 @@ class Outside:
     callers: Executor
     reconnect: Callable[[], None] = lambda: None
     note_prices: Callable[[Sequence[Offer]], None] = lambda offers: None
+    list_every_s: float = float("inf")
 
 
 class Watchdog:
@@ -69,7 +75,9 @@ class Watchdog:
         self._lease = lease
         self._out = outside
         self._owner = owner
-        self._listings = Listings(outside.providers, now=clock.now, workers=outside.lookers)
+        self._listings = Listings(
+            outside.providers, now=clock.now, workers=outside.lookers, most_s=outside.list_every_s
+        )
         self._post = Post(outside.mailbox, now=clock.now, workers=outside.lookers)
         self._room = Room(outside.providers, now=clock.now, workers=outside.lookers, note=outside.note_prices)
         self._actor = Actor(
@@ -128,8 +136,11 @@ class Watchdog:
             self._out.complain(f"the book cannot be used: {e.message}" + (f" (hint: {e.hint})" if e.hint else ""))
             return self._clock.now() + BROKEN_STORE_S, False
 
-    def look(self) -> tuple[float, bool]:
-        """Observe, decide, write, act. Says when to look again at the latest, and whether all was idle."""
+    def look(self, *, patient: bool = False) -> tuple[float, bool]:
+        """Observe, decide, write, act. Says when to look again at the latest, and whether all was idle.
+
+        ``patient``: slow listings are waited for, as there may be no later look.
+        """
         self._store.renew_lease(self._lease.token, until=self._clock.now() + LEASE_S)
         self._out.reconnect()
         before = self._store.read_book()
@@ -137,7 +148,7 @@ class Watchdog:
         in_flight = self._actor.in_flight()
         # The cloud first, then the mail, then the book: what a listing lacks was then surely not written
         # down before it began, and a farewell is read after the machine was seen gone.
-        listings = self._listings.take(busy)
+        listings = self._listings.take(busy, patient=patient)
         mail = self._post.take(before.jobs, before.attempts)
         book = self._store.read_book()
         now = self._clock.now()
@@ -156,6 +167,7 @@ class Watchdog:
         plan = decide(world)
         stale = self._write_plan(world, plan)
         self._actor.act(world, [c for c in plan.calls if _job_of_call(c) not in stale])
+        self._listings.hurry(c.provider for c in plan.calls if isinstance(c, Terminate))
         wake_at = now + STALE_S if stale else self._next_look(book, plan, busy)
         return wake_at, not book.jobs and not book.machines
 
@@ -196,15 +208,19 @@ class Watchdog:
                 self._out.forget_secrets(w.name)
 
     def _ask_market(self, book: Book, now: float) -> dict[str, Asked]:
-        wants = hungry(book, now)
+        wants, soon = hungry(book, now), uprooted(book)
         # One deadline for all: with a cloud that hangs, a hundred different wishes must not take a hundred
         # deadlines, while the lease runs out and notices go unheard.
         give_up_at = self._clock.now() + DEADLINE_S
-        answers = {
-            want: self._room.ask(want, deadline_s=max(0.0, give_up_at - self._clock.now()))
-            for want in dict.fromkeys(wants.values())
-        }
-        return {job: answers[want] for job, want in wants.items()}
+        answers: dict[tuple[Want, bool], Asked] = {}
+        for job, want in wants.items():
+            key = (want, job in soon)
+            if key not in answers:
+                deadline_s = max(0.0, give_up_at - self._clock.now())
+                answers[key] = self._room.ask(want, deadline_s=deadline_s, at_hand_s=AT_HAND_S if key[1] else 0.0)
+        for want in dict.fromkeys(exposed(book).values()):
+            self._room.keep_warm(want)
+        return {job: answers[want, job in soon] for job, want in wants.items()}
 
     def _next_look(self, book: Book, plan: Plan, busy: frozenset[str]) -> float:
         wake_at = min(plan.wake_at, self._listings.next_at(busy))

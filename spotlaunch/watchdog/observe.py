@@ -12,12 +12,21 @@ from spotlaunch.errors import BlobsUnavailable, ProviderError
 from spotlaunch.ports import Provider
 from spotlaunch.storage.mailbox import Mailbox
 
-# A look waits so long for slow answers; they are used by a later look, and hold nobody up.
-LISTING_DEADLINE_S = 10.0
+# A look waits so long for slow answers; they are used by a later look, and hold nobody up. A cloud that is down must
+# not keep us from hearing a notice on another. Who looks but once has more patience.
+LISTING_DEADLINE_S, PATIENT_S = 1.0, 20.0
 MAIL_DEADLINE_S = 5.0
+
+# With an answer outstanding, look again after this.
+LATE_LOOK_S = 1.0
 
 # A provider on which nothing of ours should be up is listed this often all the same: strays bill.
 QUIET_LISTING_S = 60.0
+
+# What was asked to end is looked for so often at first: "ended" means gone from the listing, and it bills until then.
+ENDING_LISTING_S, ENDING_HURRY_S = 2.0, 30.0
+
+INF = float("inf")
 
 # A store that did not answer is left alone for so long, so that its time-outs do not fill every look.
 STORE_REST_S = 10.0
@@ -26,20 +35,30 @@ STORE_REST_S = 10.0
 class Listings:
     """Asks providers for their machines, each at its own pace."""
 
-    def __init__(self, providers: Mapping[str, Provider], *, now: Callable[[], float], workers: Executor) -> None:
+    def __init__(
+        self, providers: Mapping[str, Provider], *, now: Callable[[], float], workers: Executor, most_s: float = INF
+    ) -> None:
+        """``most_s``: no provider is listed more seldom than this."""
         self._providers = providers
         self._now = now
         self._workers = workers
+        self._most_s = most_s
         self._asked_at: dict[str, float] = {}
         self._asking: dict[str, Future[Listing]] = {}
+        self._hurry_until: dict[str, float] = {}
 
-    def take(self, busy: frozenset[str]) -> tuple[Listing, ...]:
+    def hurry(self, names: Iterable[str]) -> None:
+        """On these providers machines were just asked to end: they are listed more often for a while."""
+        for name in names:
+            self._hurry_until[name] = self._now() + ENDING_HURRY_S
+
+    def take(self, busy: frozenset[str], *, patient: bool = False) -> tuple[Listing, ...]:
         """Listings that are due and came in time. ``busy``: providers on which machines of the book are."""
         for name in self._providers:
             if name not in self._asking and self._now() >= self.due_at(name, busy):
                 self._asked_at[name] = self._now()
                 self._asking[name] = self._workers.submit(self._list_one, name)
-        wait(list(self._asking.values()), timeout=LISTING_DEADLINE_S)
+        wait(list(self._asking.values()), timeout=PATIENT_S if patient else LISTING_DEADLINE_S)
         done = [n for n, f in self._asking.items() if f.done()]
         return tuple(self._result(n, self._asking.pop(n)) for n in done)
 
@@ -56,11 +75,14 @@ class Listings:
         if name not in self._asked_at or self._asked_at[name] > self._now():
             return 0.0  # never asked, or the clock was set back since: by hours we would be blind
         every_s = self._providers[name].traits.list_interval_s if name in busy else QUIET_LISTING_S
-        return self._asked_at[name] + every_s
+        if self._now() < self._hurry_until.get(name, 0.0):
+            every_s = min(every_s, ENDING_LISTING_S)
+        return self._asked_at[name] + min(every_s, self._most_s)
 
     def next_at(self, busy: frozenset[str]) -> float:
         """When the first of all is due."""
-        return min((self.due_at(n, busy) for n in self._providers), default=float("inf"))
+        late = [self._now() + LATE_LOOK_S] if self._asking else []
+        return min([*late, *(self.due_at(n, busy) for n in self._providers if n not in self._asking)], default=INF)
 
     def _list_one(self, name: str) -> Listing:
         started_at = self._now()

@@ -126,7 +126,7 @@ def serve_until_idle(home: Home, *, told: Callable[[Event], None]) -> None:
 def _once(watchdog: Watchdog) -> None:
     """Look until a look makes no further call, for cron."""
     for _ in range(ONCE_LOOKS):
-        watchdog.look()
+        watchdog.look(patient=True)
         if not watchdog.settle(ONCE_WAIT_S):
             return
 

@@ -209,7 +209,7 @@ def invalid(**changes: Any) -> Any:
 def test_a_job_whose_every_offer_is_called_invalid_fails_with_the_reason() -> None:
     after = started(an_offer(), refusals=[invalid()])
     assert after.job.state == "failed"
-    assert after.job.reason == "every offer was called invalid by its provider: no such image"
+    assert after.job.reason == "no provider can give it a machine: cloud:us-1a/big/spot: no such image"
 
 
 def test_a_job_with_an_offer_that_nobody_called_invalid_waits_for_it() -> None:
@@ -219,6 +219,43 @@ def test_a_job_with_an_offer_that_nobody_called_invalid_waits_for_it() -> None:
 
 def test_what_is_invalid_for_one_job_is_not_for_another() -> None:
     assert len(started(an_offer(), refusals=[invalid(job="another")]).launches) == 1
+
+
+# -- what only a person can mend ------------------------------------------------------------------------
+
+
+def test_a_new_job_fails_at_once_where_every_login_is_refused_and_says_what_to_do() -> None:
+    why = {"cloud": "the key is not accepted (hint: get a new one)"}
+    after = started(failures=why, shut=["cloud"])
+    assert after.job.state == "failed"
+    assert after.job.reason == f"no provider can give it a machine: cloud: {why['cloud']}"
+
+
+def test_a_new_job_fails_at_once_where_its_launch_found_the_account_empty() -> None:
+    empty = a_refusal(scope=Scope(provider="cloud"), error="OutOfFunds", reason="no money", hint="add some", since=NOW)
+    after = started(an_offer(), refusals=[empty])
+    assert after.job.state == "failed"
+    assert after.job.reason == "no provider can give it a machine: cloud: no money (hint: add some)"
+
+
+def test_one_provider_that_may_yet_answer_keeps_a_new_job_waiting() -> None:
+    after = started(failures={"cloud": "the key is not accepted", "other": "did not answer"}, shut=["cloud"])
+    assert after.job.state == "queued"
+
+
+def test_a_job_that_has_run_waits_for_its_login_to_be_renewed() -> None:
+    job = a_new_job(attempts_ran=2, last_attempt=2)
+    after = look(job, offers=[], failures={"cloud": "the credentials have run out"}, shut=["cloud"])
+    assert after.job.state == "queued"
+    assert after.job.note == "cloud: the credentials have run out"
+
+
+def test_a_login_refused_before_the_job_was_submitted_does_not_count_against_it() -> None:
+    job = a_new_job(submitted_at=NOW - 10)
+    refused = a_refusal(scope=Scope(provider="cloud"), error="NotAuthorized", reason="bad key", since=NOW - 60)
+    assert len(look(job, offers=[an_offer()], refusals=[refused]).launches) == 1
+    again = replace(refused, since=NOW - 5)
+    assert look(job, offers=[an_offer()], refusals=[again]).job.state == "failed"
 
 
 # -- what a notice must not do --------------------------------------------------------------------------

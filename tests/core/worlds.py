@@ -169,6 +169,7 @@ def a_world(
     listing_ok: bool = True,
     offers: Iterable[Offer] | None = None,
     failures: Mapping[str, str] | None = None,
+    shut: Iterable[str] = (),
     refusals: Iterable[Refusal] = (),
     in_flight: Iterable[str] = (),
     traits: Mapping[str, Traits] | None = None,
@@ -186,7 +187,7 @@ def a_world(
     if listed is not None:
         listings = (Listing(provider="cloud", started_at=listed_at, ok=listing_ok, machines=tuple(listed)),)
     letters = Mail(ok=mail, statuses={s.attempt: s for s in says})
-    asked = Asked(offers=tuple(offers or ()), failures=failures or {})
+    asked = Asked(offers=tuple(offers or ()), failures=failures or {}, shut=frozenset(shut))
     return World(
         now=now,
         owner=OWNER,

@@ -108,6 +108,7 @@ FULL_MACHINE = Machine(
     instance_id="i-1",
     tried_at=2.5,
     up_at=3.5,
+    seen_at=116.0,
     ending_at=4.5,
     asked_at=5.5,
     ended_at=6.5,

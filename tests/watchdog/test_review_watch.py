@@ -174,7 +174,7 @@ def test_many_wishes_to_a_cloud_that_hangs_take_one_deadline_together(monkeypatc
     clock, asked = Clock(), []
 
     class Slow(Room):
-        def ask(self, want: Any, *, deadline_s: float = 5.0) -> Any:
+        def ask(self, want: Any, *, deadline_s: float = 5.0, at_hand_s: float = 0.0) -> Any:
             asked.append(deadline_s)
             clock.at += deadline_s
             return super().ask(want, deadline_s=0.0)
