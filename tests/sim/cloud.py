@@ -7,7 +7,19 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
 
-from spotlaunch.core.facts import Launched, Offer, Order, Pool, Refused, Scope, SeenMachine, Traits, Want
+from spotlaunch.core.facts import (
+    EndReason,
+    Launched,
+    Offer,
+    Order,
+    Pool,
+    Refused,
+    Scope,
+    SeenMachine,
+    SeenPhase,
+    Traits,
+    Want,
+)
 from spotlaunch.errors import NoCapacity, OutcomeUnknown, ProviderError, QuotaExceeded, Throttled, Transient
 from tests.sim.clock import SimClock
 
@@ -37,7 +49,10 @@ class SimMachine:
     end_called_at: float | None = None  # first asked for, whether or not that call was heard
     end_asked_at: float | None = None
     taken: bool = False
+    why: str = ""
+    stopped_at: float | None = None  # it runs nothing any more, and bills on until it is ended
     hidden: bool = False
+    order: Order | None = None
     on_notice: list[Callable[[float], None]] = field(default_factory=list)
 
     @property
@@ -65,6 +80,8 @@ class SimCloud:
         self.traits = traits
         self.calm = False
         self.liar = False
+        self.tells_why = False  # ended machines stay listed for a while, with the reason
+        self.stops = False  # a machine that is taken is only stopped: it bills on, and may be woken up
         self.refusals = 0
         self.machines: dict[str, SimMachine] = {}
         self.launch_calls: list[str] = []
@@ -134,6 +151,9 @@ class SimCloud:
         if not self.calm:
             self._clock.advance(self._random.uniform(0, 9))
         seen = [self._seen(m) for m in self.machines.values() if m.alive and m.started_at <= born_until]
+        if self.tells_why:
+            lately = self._clock.now() - 3600
+            seen += [self._seen(m) for m in self.machines.values() if m.ended_at is not None and m.ended_at > lately]
         if seen and self._chance(0.03 if self.liar else 0.0):
             # No cloud should, and they do: one that is up is missing. It costs, but nothing may be lost by it.
             self.machines[seen.pop(self._random.randrange(len(seen))).instance_id].hidden = True
@@ -142,12 +162,20 @@ class SimCloud:
         return seen
 
     def _seen(self, machine: SimMachine) -> SeenMachine:
+        phase: SeenPhase = "running" if machine.end_asked_at is None else "ending"
+        if not machine.alive:
+            phase = "gone"
+        elif machine.stopped_at is not None:
+            phase = "stopped"
+        why: EndReason = "preempted" if machine.why == "preempted" and phase in ("gone", "stopped") else ""
         return SeenMachine(
             launch_key=machine.launch_key,
             instance_id=machine.instance_id,
             pool=machine.place.pool,
-            phase="running" if machine.end_asked_at is None else "ending",
+            phase=phase,
             started_at=machine.started_at,
+            ended_at=machine.ended_at,
+            ending_reason=why,
         )
 
     def terminate(self, instance_ids: Sequence[str]) -> dict[str, str]:
@@ -181,6 +209,7 @@ class SimCloud:
             place=place,
             price=offer.price_usd_hour,
             started_at=self._clock.now(),
+            order=order,
         )
         self.machines[machine.instance_id] = machine
         if not self._chance(0.03):  # else it never boots
@@ -197,7 +226,22 @@ class SimCloud:
         notice_s = self.traits.notice_s if machine.place.notice else 0.0
         for tell in machine.on_notice if notice_s else ():
             tell(self._clock.now() + notice_s)
-        self._clock.after(notice_s, lambda: self.end(machine))
+        machine.why = "preempted"
+        self._clock.after(notice_s, lambda: self.stop(machine) if self.stops else self.end(machine))
+
+    def stop(self, machine: SimMachine) -> None:
+        """Nothing runs there any more, but it bills on until somebody ends it; now and then it is woken up."""
+        if machine.alive and machine.stopped_at is None:
+            machine.stopped_at = self._clock.now()
+            if self._chance(0.5):
+                self._clock.after(self._random.uniform(10, 600), lambda: self.wake(machine))
+
+    def wake(self, machine: SimMachine) -> None:
+        """Its host has room again: the container begins anew, beside whatever has replaced it."""
+        if machine.alive and machine.stopped_at is not None and machine.order is not None:
+            machine.stopped_at, machine.taken = None, False
+            machine.on_notice.clear()
+            self._boot(machine, machine.order)
 
     def end(self, machine: SimMachine) -> None:
         """The machine is gone, and billing stops."""

@@ -94,6 +94,7 @@ class SimWorld:
         self.report.liars = self.random.random() < 0.3 if liars is None else liars
         for cloud in self.clouds:
             cloud.liar = self.report.liars
+            cloud.tells_why, cloud.stops = self.random.random() < 0.5, self.random.random() < 0.5
         self._submit()
 
     # -- the furniture -----------------------------------------------------------------------------------
@@ -160,7 +161,7 @@ class SimWorld:
             attempt=order.attempt,
             total=self.totals[order.job],
             habits=self.habits,
-            alive=lambda: machine.alive,
+            alive=lambda: machine.alive and machine.stopped_at is None,
             shut_down=lambda: cloud.end(machine),
             by=machine.instance_id,
         )
