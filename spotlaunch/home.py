@@ -65,6 +65,19 @@ class Home:
         """Values of a job's secrets (JSON, 0600), kept until the job is over."""
         return self.path / "secrets" / f"{job}.json"
 
+    def ssh_key(self, job: str) -> Path:
+        """The private key of a job's shell (0600; the public one beside it, ``.pub``), kept until the job is over."""
+        return self.path / "ssh" / job
+
+    def known_hosts(self, job: str) -> Path:
+        """The host keys that a job's shells have met."""
+        return self.path / "ssh" / f"{job}.hosts"
+
+    @property
+    def unusable(self) -> Path:
+        """Which providers could not be used when they were last connected, and why (JSON)."""
+        return self.path / "unusable.json"
+
     def provider(self, name: str) -> Path:
         """A provider's own folder (caches; for `local`, its machines)."""
         return self.path / "providers" / name

@@ -37,6 +37,7 @@ from spotlaunch.storage.bundle import pack
 from spotlaunch.storage.mailbox import Mailbox
 from spotlaunch.storage.pricenotes import PriceNotes
 from spotlaunch.storage.probe import prove_create_only
+from spotlaunch.storage.shellkeys import forget_key, make_key
 from spotlaunch.workers import Workers
 
 # A person waits for this answer, so slow providers get longer than in the loop.
@@ -163,7 +164,7 @@ def submit(
     exact_name: bool,
     when: Condition | None = None,
 ) -> Job:
-    """Upload the working directory, keep the secrets, and write the job down, in this order.
+    """Upload the working directory, make the key of its shell, keep the secrets, and write the job down, in this order.
 
     ``when``: what its first machine must satisfy; the job is held until something does.
     ``exact_name``: the user insists on the name; else a free one is made from it (``digits-2``). Whatever
@@ -185,6 +186,8 @@ def submit(
     )
     try:
         job = replace(job, bundle=_upload_bundle(home, blobs, job))
+        if spec.ssh:
+            job = replace(job, spec=replace(spec, ssh_key=make_key(home, job.name)))
         if secret_values:
             keep_secrets(home, job.name, secret_values)
         event = Event(job=job.name, at=job.submitted_at, kind="submitted", text=f"submitted: {one_line(spec.run)}")
@@ -194,6 +197,7 @@ def submit(
         if store.jobs(names=[job.name]):
             raise  # it came a moment too late: the job is in the book, and needs all of this
         home.secrets(job.name).unlink(missing_ok=True)
+        forget_key(home, job.name)
         with suppress(BlobsUnavailable):  # what went wrong first is what is told
             blobs.delete([bundle_key(job.name, job.bundle)] * bool(job.bundle) + [owner_key(job.name)])
         raise

@@ -267,6 +267,36 @@ def check(
     _exit(run(file, store=store, providers=provider or [], as_json=as_json))
 
 
+@app.command()
+def gc(
+    provider: Annotated[
+        Optional[list[str]], typer.Option("--provider", metavar="NAME", help="Look only there. Repeatable.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="End the strays without asking.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List your machines everywhere, and end those that nobody keeps."""
+    from spotlaunch.cli.gc import run
+
+    _exit(run(providers=provider or [], yes=yes, as_json=as_json))
+
+
+@app.command()
+def ssh(
+    job: JobName,
+    command: Annotated[
+        Optional[list[str]], typer.Argument(metavar="[-- COMMAND]", help="Run this there, instead of a shell.")
+    ] = None,
+    attempt: Annotated[
+        Optional[int], typer.Option("--attempt", metavar="N", min=1, help="On the machine of attempt N.")
+    ] = None,
+) -> None:
+    """Open a shell on a job's machine, if its job file allows it."""
+    from spotlaunch.cli.ssh import run
+
+    _exit(run(job, attempt=attempt, command=command or []))
+
+
 def _exit(code: int | None) -> None:
     """A command may answer with an exit code; none is 0."""
     if code:

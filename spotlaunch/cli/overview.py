@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from spotlaunch.core.book import Attempt, Job, Machine, Refusal
 from spotlaunch.core.facts import Pool
 from spotlaunch.core.ledger import Bill, job_bill, machine_bill
 from spotlaunch.storage.store import SqliteStore
+from spotlaunch.storage.unusable import Unusable
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,13 +76,22 @@ def one_job(job: Job, attempts: list[Attempt], machines: list[Machine], now: flo
     )
 
 
-def resting(refusals: Iterable[Refusal], job: Job, now: float) -> list[Refusal]:
-    """Who is resting now of the providers that the job may use, the soonest back first."""
-    wanted = job.spec.where.providers
+def resting(refusals: Iterable[Refusal], jobs: Collection[Job], now: float) -> list[Refusal]:
+    """Who is resting now of the providers that any of ``jobs`` may use, the soonest back first."""
+    names = {j.name for j in jobs}
     found = [
-        r for r in refusals if r.until > now and r.job in ("", job.name) and (not wanted or r.scope.provider in wanted)
+        r for r in refusals if r.until > now and (not r.job or r.job in names) and _may_use(jobs, r.scope.provider)
     ]
     return sorted(found, key=lambda r: (r.until, r.scope))
+
+
+def unusable(noted: Iterable[Unusable], jobs: Collection[Job]) -> list[Unusable]:
+    """Which of the providers that any of ``jobs`` may use rest until their settings change."""
+    return [u for u in noted if _may_use(jobs, u.provider)]
+
+
+def _may_use(jobs: Iterable[Job], provider: str) -> bool:
+    return any(not j.spec.where.providers or provider in j.spec.where.providers for j in jobs)
 
 
 # -- as JSON: keys are stable, see docs/reference.md -----------------------------------------------------
@@ -141,6 +151,7 @@ def attempt_json(a: Attempt) -> dict[str, Any]:
 def machine_json(m: Machine, now: float) -> dict[str, Any]:
     return {
         "launch_key": m.launch_key,
+        "job": m.job,
         "attempt": m.attempt,
         "provider": m.pool.provider,
         "region": m.pool.region,
@@ -163,7 +174,7 @@ def machine_json(m: Machine, now: float) -> dict[str, Any]:
     }
 
 
-def refusal_json(r: Refusal) -> dict[str, Any]:
+def refusal_json(r: Refusal, now: float) -> dict[str, Any]:
     return {
         "scope": str(r.scope),
         "provider": r.scope.provider,
@@ -177,5 +188,23 @@ def refusal_json(r: Refusal) -> dict[str, Any]:
         "hint": r.hint,
         "since": r.since,
         "until": r.until,
+        "until_in_s": r.until - now,
         "count": r.count,
+    }
+
+
+def unusable_json(u: Unusable) -> dict[str, Any]:
+    """As a refusal of the whole provider that no time ends: who set it up wrongly, or not at all, has to."""
+    nowhere = dict.fromkeys(("region", "zone", "instance_type", "market", "job"), "")
+    return {
+        "scope": u.provider,
+        "provider": u.provider,
+        **nowhere,
+        "error": u.error,
+        "reason": u.reason,
+        "hint": u.hint,
+        "since": None,
+        "until": None,
+        "until_in_s": None,
+        "count": 1,
     }

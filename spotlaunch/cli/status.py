@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from spotlaunch.cli import overview, render
 from spotlaunch.cli.book import open_book
 from spotlaunch.cli.overview import JobLine
-from spotlaunch.core.book import Attempt, Machine, Refusal
+from spotlaunch.core.book import Attempt, Job, Machine, Refusal
 from spotlaunch.core.ledger import machine_bill, machine_seconds
+from spotlaunch.core.refusals import FOR_EVER_S
+from spotlaunch.home import Home
 from spotlaunch.storage.store import SqliteStore
+from spotlaunch.storage.unusable import Unusable, read_unusable
 
 REDRAW_S = 2.0
+
+# Hundreds of pools may rest; a person looks at the first few. Whole providers are all shown.
+POOLS_SHOWN = 20
+
 _JOBS = render.columns("job", "state", ">attempt", "pool", ">progress", ">age", ">spent $", ">saved $", "note")
 _ATTEMPTS = render.columns(">attempt", "market", "state", ">lasted", ">resumed at", ">reached", ">commits", "reason")
 _MACHINES = render.columns(
@@ -43,16 +51,23 @@ def run(job: str, *, as_json: bool, watch: bool) -> None:
 def _show_all(store: SqliteStore, as_json: bool, watch: bool) -> bool:
     now = time.time()
     lines = overview.all_jobs(store, now)
+    resting, unusable = _rest(store, [line.job for line in lines], now)
     live = any(not line.job.over for line in lines)
     watchdog = _watchdog(store, now) if live or as_json else {}
     if as_json:
-        found = [overview.job_json(line, now) for line in lines]
-        render.as_json({"jobs": found, "watchdog": watchdog}, line=watch)
+        found = {
+            "jobs": [overview.job_json(line, now) for line in lines],
+            "machines": [overview.machine_json(m, now) for m in store.machines()],
+            "resting": _rest_json(resting, unusable, now),
+            "watchdog": watchdog,
+        }
+        render.as_json(found, line=watch)
         return False
     if not lines:
         render.say("no jobs yet\nhint: `spotlaunch init` writes a job file, `spotlaunch submit` runs it")
         return False
     render.table(_JOBS, [_job_cells(line, now) for line in lines])
+    _section("resting", _RESTING, _rest_cells(resting, unusable, now))
     if live:
         _tell_if_asleep(watchdog)
     return False
@@ -62,7 +77,7 @@ def _show_one(store: SqliteStore, name: str, as_json: bool, watch: bool) -> bool
     job, now = store.job(name), time.time()
     attempts, machines = store.attempts(name), store.machines(name)
     line = overview.one_job(job, attempts, machines, now)
-    resting = [] if job.over else overview.resting(store.refusals(), job, now)
+    resting, unusable = _rest(store, [job], now)
     alive = not job.over or any(m.state != "ended" for m in machines)
     watchdog = _watchdog(store, now) if alive or as_json else {}
     if as_json:
@@ -70,7 +85,7 @@ def _show_one(store: SqliteStore, name: str, as_json: bool, watch: bool) -> bool
             "job": overview.job_json(line, now),
             "attempts": [overview.attempt_json(a) for a in attempts],
             "machines": [overview.machine_json(m, now) for m in machines],
-            "resting": [overview.refusal_json(r) for r in resting],
+            "resting": _rest_json(resting, unusable, now),
             "watchdog": watchdog,
         }
         render.as_json(found, line=watch)
@@ -78,7 +93,7 @@ def _show_one(store: SqliteStore, name: str, as_json: bool, watch: bool) -> bool
     render.table(_JOBS, [_job_cells(line, now)])
     _section("attempts", _ATTEMPTS, [_attempt_cells(a, now) for a in attempts])
     _section("machines", _MACHINES, [_machine_cells(m, now) for m in machines])
-    _section("resting", _RESTING, [_refusal_cells(r, now) for r in resting])
+    _section("resting", _RESTING, _rest_cells(resting, unusable, now))
     if alive:
         _tell_if_asleep(watchdog)
     return job.over
@@ -134,8 +149,34 @@ def _machine_cells(m: Machine, now: float) -> list[str]:
     ]
 
 
-def _refusal_cells(r: Refusal, now: float) -> list[str]:
-    return [str(r.scope), r.error, str(r.count), render.duration(r.until - now), r.reason]
+def _rest(store: SqliteStore, jobs: Sequence[Job], now: float) -> tuple[list[Refusal], list[Unusable]]:
+    """Who rests of those that jobs which are not over may use: for a time, and until their settings change."""
+    live = [job for job in jobs if not job.over]
+    if not live:
+        return [], []
+    return overview.resting(store.refusals(), live, now), overview.unusable(read_unusable(Home.find()), live)
+
+
+def _rest_cells(resting: Sequence[Refusal], unusable: Sequence[Unusable], now: float) -> list[list[str]]:
+    pools = [r for r in resting if str(r.scope) != r.scope.provider]
+    shown = [r for r in resting if r not in pools[POOLS_SHOWN:]]
+    rows = [[str(r.scope), r.error, str(r.count), _back_in(r, now), _with_hint(r.reason, r.hint)] for r in shown]
+    if len(shown) < len(resting):
+        rows.append([f"and {len(resting) - len(shown)} more", "", "", "", "--json shows them"])
+    return rows + [[u.provider, u.error, "", "", _with_hint(u.reason, u.hint)] for u in unusable]
+
+
+def _back_in(r: Refusal, now: float) -> str:
+    # An order that a provider calls invalid is one for as long as there is the job.
+    return "" if r.until - now >= FOR_EVER_S / 2 else render.duration(r.until - now)
+
+
+def _with_hint(reason: str, hint: str) -> str:
+    return f"{reason} (hint: {hint})" if hint else reason
+
+
+def _rest_json(resting: Sequence[Refusal], unusable: Sequence[Unusable], now: float) -> list[dict[str, Any]]:
+    return [overview.refusal_json(r, now) for r in resting] + [overview.unusable_json(u) for u in unusable]
 
 
 def _watchdog(store: SqliteStore, now: float) -> dict[str, Any]:

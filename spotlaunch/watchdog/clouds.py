@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from spotlaunch.config import settings_of
-from spotlaunch.errors import SpotlaunchError
+from spotlaunch.errors import NotAuthorized, SpotlaunchError
 from spotlaunch.home import Home
 from spotlaunch.ports import Provider
 from spotlaunch.registry import connect, provider_names
+from spotlaunch.storage.unusable import Unusable, note_unusable
 
 # A provider that cannot be used is tried again this often: its settings may be mended while we watch, and
 # machines of an earlier watchdog may be up there, billing.
@@ -18,16 +19,29 @@ RECONNECT_S = 60.0
 def connect_all(
     home: Home, *, owner: str, names: Iterable[str] = ()
 ) -> tuple[dict[str, Provider], dict[str, SpotlaunchError]]:
-    """All providers (or those of ``names``) that are set up, and for the rest the error that says what is missing."""
+    """All providers (or those of ``names``) that are set up, and for the rest the error that says what is missing.
+
+    Where no machine can be had is noted for `status`, which connects nobody.
+    """
     usable: dict[str, Provider] = {}
     missing: dict[str, SpotlaunchError] = {}
-    for name in names or provider_names():
+    asked = tuple(names) or tuple(provider_names())
+    for name in asked:
         try:
             settings = settings_of(home, name)
             usable[name] = connect(name, owner=owner, folder=home.provider(name), settings=settings)
         except SpotlaunchError as e:
             missing[name] = e
+    _note(home, asked, launchable(usable)[1], missing)
     return usable, missing
+
+
+def _note(
+    home: Home, asked: Collection[str], prices_only: Mapping[str, str], missing: Mapping[str, SpotlaunchError]
+) -> None:
+    told = [Unusable(provider=n, error=NotAuthorized.__name__, reason=why) for n, why in prices_only.items()]
+    told += [Unusable(provider=n, error=type(e).__name__, reason=e.message, hint=e.hint) for n, e in missing.items()]
+    note_unusable(home, asked, told)
 
 
 def launchable(providers: Mapping[str, Provider]) -> tuple[dict[str, Provider], dict[str, str]]:

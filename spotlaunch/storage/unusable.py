@@ -1,0 +1,42 @@
+"""Providers that cannot be used now, and why: noted by whoever connects them, for `status`, which connects nobody."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+
+from spotlaunch.home import Home
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unusable:
+    """A provider where no machine can be had until its settings change: by which error (class name), and why."""
+
+    provider: str
+    error: str
+    reason: str
+    hint: str = ""
+
+
+def note_unusable(home: Home, asked: Collection[str], unusable: Iterable[Unusable]) -> None:
+    """Write down which of ``asked`` cannot be used; the others of them can.
+
+    A disk that takes nothing is no trouble here: this is for looking at.
+    """
+    found = [u for u in read_unusable(home) if u.provider not in asked] + list(unusable)
+    text = json.dumps([asdict(u) for u in sorted(found, key=lambda u: u.provider)])
+    part = home.unusable.with_suffix(f".{os.getpid()}")
+    with suppress(OSError):
+        part.write_text(text)
+        part.replace(home.unusable)
+
+
+def read_unusable(home: Home) -> list[Unusable]:
+    """Who cannot be used, as last noted; nobody where nothing was."""
+    try:
+        return [Unusable(**u) for u in json.loads(home.unusable.read_text())]
+    except (OSError, ValueError, TypeError):
+        return []
