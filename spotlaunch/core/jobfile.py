@@ -216,6 +216,7 @@ def _spec(model: JobModel, given: Overrides, file: str) -> Spec:
         setup=model.setup,
         workdir=model.workdir,
         image=model.image,
+        vm_images=dict(model.vm_images),
         env={**model.env, **given.get("env", {})},
         secrets=tuple(dict.fromkeys(model.secrets)),
         resources=Resources(gpus=tuple(r.gpu), cpus=r.cpus, memory_gb=r.memory_gb, disk_gb=r.disk_gb),

@@ -110,6 +110,7 @@ class JobModel(_Section):
     setup: Command = ""
     workdir: Folder = "."
     image: Text = ""
+    vm_images: dict[Annotated[str, BeforeValidator(read_provider)], Text] = {}
     env: dict[Annotated[str, BeforeValidator(check_env_name)], Annotated[str, BeforeValidator(read_env_value)]] = {}
     secrets: Annotated[list[Annotated[str, BeforeValidator(read_secret)]], Many] = []
     resources: ResourcesModel = ResourcesModel()

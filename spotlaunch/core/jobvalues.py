@@ -174,8 +174,8 @@ def read_glob(text: str) -> str:
 
 
 def read_provider(value: Any, info: ValidationInfo) -> str:
-    """The name of a provider that there is."""
-    name, known = _text(value), _known(info)
+    """The name of a provider that there is, as a value or as a key."""
+    name, known = value if isinstance(value, str) else _text(value), _known(info)
     if name not in known.providers:
         raise Unreadable(f"no provider is called {quoted(name)}", hint=closest(name, known.providers))
     return name

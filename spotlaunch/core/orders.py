@@ -108,6 +108,8 @@ def _order(draft: Draft, job: Job, attempt: Attempt, key: str, alternatives: tup
         attempt=attempt.number,
         alternatives=alternatives,
         image=spec.image,
+        vm_image=spec.vm_images.get(alternatives[0].pool.provider, ""),
+        ssh_key=spec.ssh_key,
         disk_gb=spec.resources.disk_gb,
         price_cap_usd_hour=spec.limits.price_usd_hour,
         ttl_s=min(s for s in ends_s if s),

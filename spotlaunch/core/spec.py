@@ -71,6 +71,9 @@ class CheckpointSpec:
 class Spec:
     """A whole job file. ``secrets`` are names; their values are never part of a spec.
 
+    ``image``: the container that the command runs in. ``vm_images``: by provider, the disk image of its virtual
+    machines, in its own words; where there is none, the adapter's default.
+
     ``ssh``: whether a shell may be opened on its machines. ``ssh_key`` is the public key of that shell in OpenSSH's
     form; no file says it, submitting makes it.
     """
@@ -80,6 +83,7 @@ class Spec:
     setup: str = ""
     workdir: str = ""
     image: str = ""
+    vm_images: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
     resources: Resources = field(default_factory=Resources)
@@ -102,6 +106,7 @@ def spec_to_dict(spec: Spec) -> dict[str, Any]:
         "setup": spec.setup,
         "workdir": spec.workdir,
         "image": spec.image,
+        "vm_images": dict(spec.vm_images),
         "env": dict(spec.env),
         "secrets": list(spec.secrets),
         "resources": {
@@ -147,6 +152,7 @@ def spec_from_dict(raw: Mapping[str, Any]) -> Spec:
         setup=raw["setup"],
         workdir=raw["workdir"],
         image=raw["image"],
+        vm_images=raw.get("vm_images", {}),
         env=dict(raw["env"]),
         secrets=tuple(raw["secrets"]),
         resources=Resources(**resources),

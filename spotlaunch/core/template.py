@@ -68,8 +68,11 @@ where:
 # The folder that is sent along, but for what .gitignore and .spotlaunchignore say.
 #workdir: .
 
-# A container image, where the provider runs containers.
+# A container image: the machine itself where a provider rents containers, else the command runs in it with the GPUs.
 #image: pytorch/pytorch:latest
+
+# The disk image of virtual machines, by provider; by default one that has the NVIDIA driver.
+#vm_images: {aws: ami-0123456789abcdef0}
 
 # Variables whose values come from your environment when you submit, and are never written down here.
 #secrets: [WANDB_API_KEY]
