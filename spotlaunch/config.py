@@ -1,10 +1,11 @@
-"""config.yaml and the environment: what a person told each provider.
+"""config.yaml and the environment: what a person told each provider, and of the store.
 
     providers:
       aws: {regions: [us-east-1, us-west-2]}
       gcp: {project: my-project}
+    store: {role: "arn:aws:iam::123456789012:role/spotlaunch-machines"}
 
-Each key is also a variable, ``SPOTLAUNCH_<PROVIDER>_<KEY>``, which wins over the file.
+Each key is also a variable, ``SPOTLAUNCH_<PROVIDER>_<KEY>`` or ``SPOTLAUNCH_STORE_<KEY>``, which wins over the file.
 """
 
 from __future__ import annotations
@@ -22,8 +23,22 @@ from spotlaunch.registry import known_settings, provider_names
 if TYPE_CHECKING:
     from spotlaunch.core.yamltree import Tree
 
-# provider -> key -> (value, where it stood)
+# provider (or `STORE`) -> key -> (value, where it stood)
 _Values = dict[str, dict[str, tuple[str, str]]]
+
+# The section that says how machines get passes to the store; see `storage.passes`. No provider may bear its name.
+STORE = "store"
+STORE_SETTINGS: Mapping[str, Setting] = {
+    "role": Setting(help="AWS: the role whose sessions machines get (its ARN)"),
+    "sts_endpoint": Setting(help="where an S3-compatible server answers AssumeRole"),
+    "machine_access_key_id": Setting(help="an access key made for machines, which opens only the bucket"),
+    "machine_secret_access_key": Setting(help="and its secret", secret=True),
+    "cloudflare_token": Setting(help="an API token that may edit R2 storage", secret=True),
+    "cloudflare_endpoint": Setting(help="where Cloudflare's API is, for a proxy of your own"),
+    "hierarchical": Setting(
+        help="Azure: whether the account has hierarchical namespaces (yes, no; empty: it is asked)"
+    ),
+}
 
 
 def settings_of(home: Home, provider: str, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -32,7 +47,15 @@ def settings_of(home: Home, provider: str, environ: Mapping[str, str] = os.envir
     Raises `BadFile` with every problem of the file, also those of other providers' lines: a line that says
     nothing is a line that somebody believes in.
     """
-    known = known_settings(provider)
+    return _settings(home, provider, known_settings(provider), environ)
+
+
+def store_settings(home: Home, environ: Mapping[str, str] = os.environ) -> Settings:
+    """What was told of the store: variables first, then ``config.yaml``. Raises `BadFile` as `settings_of` does."""
+    return _settings(home, STORE, STORE_SETTINGS, environ)
+
+
+def _settings(home: Home, provider: str, known: Mapping[str, Setting] | None, environ: Mapping[str, str]) -> Settings:
     found = dict(_read(home).get(provider, {}))
     prefix = f"SPOTLAUNCH_{_variable(provider)}_"
     keys = known if known is not None else [k[len(prefix) :].lower() for k in environ if k.startswith(prefix)]
@@ -78,20 +101,28 @@ def _read(home: Home) -> _Values:
 
 def _providers(tree: Tree, file: str) -> _Values:
     values: _Values = {}
-    top = _mapping(tree, tree.root, (), ["providers"])
+    top = _mapping(tree, tree.root, (), ["providers", STORE])
     providers = _mapping(tree, top.get("providers", {}), ("providers",), provider_names())
     for name, node in providers.items():
-        known = known_settings(name)
-        keys = _mapping(tree, node, ("providers", name), None if known is None else known)
-        for key, value in keys.items():
-            path = ("providers", name, key)
-            if known is not None and known[key].secret:
-                variable = (known[key].env or (f"SPOTLAUNCH_{_variable(name)}_{_variable(key)}",))[0]
-                _problem(tree, path, "is a secret, which does not belong in a file", f"set the variable {variable}")
-                continue
-            text = _text(tree, value, path)
-            if text:
-                values.setdefault(name, {})[key] = (text, f"{file}:{tree.place(path)[0]}")
+        values[name] = _section(tree, node, ("providers", name), known_settings(name), file)
+    if STORE in top:
+        values[STORE] = _section(tree, top[STORE], (STORE,), STORE_SETTINGS, file)
+    return values
+
+
+def _section(
+    tree: Tree, node: Any, at: tuple[str, ...], known: Mapping[str, Setting] | None, file: str
+) -> dict[str, tuple[str, str]]:
+    values = {}
+    for key, value in _mapping(tree, node, at, known).items():
+        path = (*at, key)
+        if known is not None and known[key].secret:
+            variable = (known[key].env or (f"SPOTLAUNCH_{_variable(at[-1])}_{_variable(key)}",))[0]
+            _problem(tree, path, "is a secret, which does not belong in a file", f"set the variable {variable}")
+            continue
+        text = _text(tree, value, path)
+        if text:
+            values[key] = (text, f"{file}:{tree.place(path)[0]}")
     return values
 
 

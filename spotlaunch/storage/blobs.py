@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spotlaunch.errors import NoSuchObject
-from spotlaunch.storage.places import Clients, clients, parse
+from spotlaunch.storage.places import Clients, Credentials, clients, parse
 from spotlaunch.storage.trouble import explain, in_words
 
 if TYPE_CHECKING:
@@ -34,16 +34,19 @@ class Info:
     modified_at: float
 
 
-def open_blobs(url: str, *, endpoint: str = "", region: str = "") -> Blobs:
+def open_blobs(url: str, *, endpoint: str = "", region: str = "", credentials: Credentials | None = None) -> Blobs:
     """The store at ``url``: ``file:///path``, ``s3://bucket/prefix``, ``gs://bucket/prefix``, ``az://container/prefix``.
 
     A local folder is made if it is missing. ``endpoint`` (else ``AWS_ENDPOINT_URL``) names an S3-compatible
-    server. Nothing is asked of a cloud yet. Raises `BlobsUnavailable` with a hint when the URL is of no known
-    kind, the folder cannot be made, or there are no credentials.
+    server. ``credentials`` gives the `core.wire.Pass` that opens it, anew for each request; without it they are
+    found where the cloud's own tools find theirs. Nothing is asked of a cloud yet. Raises `BlobsUnavailable` with a
+    hint when the URL is of no known kind, the folder cannot be made, or there are no credentials.
     """
     place = parse(url)
     # Only a local folder is listed in no order.
-    return StoredBlobs(url, clients(place, endpoint=endpoint, region=region), ordered=place.scheme != "file")
+    return StoredBlobs(
+        url, clients(place, endpoint=endpoint, region=region, credentials=credentials), ordered=place.scheme != "file"
+    )
 
 
 class StoredBlobs:
@@ -60,8 +63,9 @@ class StoredBlobs:
             client.put(key, data, use_multipart=False)
 
     def create(self, key: str, data: bytes) -> None:
+        client = self._clients.quick if len(data) <= SMALL_BYTES else self._clients.writer
         with in_words(self.url, "write", key):
-            self._clients.quick.put(key, data, mode="create", use_multipart=False)
+            client.put(key, data, mode="create", use_multipart=False)
 
     def get(self, key: str) -> bytes:
         with in_words(self.url, "read", key):
