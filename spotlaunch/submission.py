@@ -8,7 +8,7 @@ import secrets
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,7 +19,8 @@ from spotlaunch.core.book import Event, Job
 from spotlaunch.core.choosing import BOTH, is_file_store, want_of
 from spotlaunch.core.condition import Condition
 from spotlaunch.core.effective import work_of
-from spotlaunch.core.facts import Offer, Want
+from spotlaunch.core.facts import Offer, Traits, Want
+from spotlaunch.core.feasible import impossible_limit
 from spotlaunch.core.hold import cheapest_now, satisfying
 from spotlaunch.core.names import JOB_NAME_MOST
 from spotlaunch.core.orders import launch_key
@@ -52,7 +53,7 @@ class Preview:
     """What a job would get if it began now. ``ranking`` allows both markets; ``first`` is what is tried first.
 
     ``spot_first`` is whether on-demand candidates wait for patience to run out. ``held``: the job would be held,
-    until what, and how far the market is from it; empty where it would not.
+    until what, and how far the market is from it; empty where it would not. ``traits``: of the providers asked.
     """
 
     asked: Asked
@@ -60,6 +61,7 @@ class Preview:
     first: Offer | None
     spot_first: bool
     held: str = ""
+    traits: Mapping[str, Traits] = field(default_factory=dict)
 
 
 def store_url(home: Home, spec: Spec) -> str:
@@ -102,7 +104,7 @@ def preview(
     markets = policy.markets_now(job, now=now, spot_possible=ranking.possible("spot"))
     first = next((o for o in ranking.candidates if o.pool.market in markets.allowed), None)
     spot_first = markets.changes_at is not None
-    return Preview(asked=asked, ranking=ranking, first=first, spot_first=spot_first, held=held)
+    return Preview(asked=asked, ranking=ranking, first=first, spot_first=spot_first, held=held, traits=terms.traits)
 
 
 def _ask(home: Home, want: Want, providers: Mapping[str, Provider], clock: Clock) -> Asked:
@@ -140,6 +142,13 @@ def refuse_impossible(found: Preview) -> None:
         f"none of {len(found.asked.offers)} offers fits the job file, and waiting would not change that{said}",
         hint="loosen `resources`, `where` or `limits.price_usd_hour`",
     )
+
+
+def refuse_limits(spec: Spec, found: Preview) -> None:
+    """Raise `SpotlaunchError` when a limit of the job file cannot be met by any offer, with the figures."""
+    found_out = impossible_limit(spec, found.ranking, found.traits)
+    if found_out is not None:
+        raise SpotlaunchError(found_out.message, hint=found_out.hint)
 
 
 def longest_cost_usd(spec: Spec, ranking: Ranking) -> Decimal | None:

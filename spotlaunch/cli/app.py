@@ -254,7 +254,9 @@ def watch(
 
 @app.command()
 def check(
-    file: Annotated[Optional[Path], typer.Argument(metavar="FILE", help="A job file to check as well.")] = None,
+    file: Annotated[
+        Optional[Path], typer.Argument(metavar="FILE", help="A job file to check as well, or a provider.")
+    ] = None,
     store: Annotated[str, typer.Option("--store", metavar="URL", help="A checkpoint store to try out.")] = "",
     provider: Annotated[
         Optional[list[str]], typer.Option("--provider", metavar="NAME", help="Only this provider. Repeatable.")
@@ -275,7 +277,7 @@ def gc(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="End the strays without asking.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List your machines everywhere, and end those that nobody keeps."""
+    """List your machines everywhere; end those that nobody keeps."""
     from spotlaunch.cli.gc import run
 
     _exit(run(providers=provider or [], yes=yes, as_json=as_json))
@@ -291,7 +293,7 @@ def ssh(
         Optional[int], typer.Option("--attempt", metavar="N", min=1, help="On the machine of attempt N.")
     ] = None,
 ) -> None:
-    """Open a shell on a job's machine, if its job file allows it."""
+    """Open a shell on a job's machine, if its file allows that."""
     from spotlaunch.cli.ssh import run
 
     _exit(run(job, attempt=attempt, command=command or []))

@@ -8,10 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from spotlaunch.cli import render
+from spotlaunch.cli import cautions, render
 from spotlaunch.cli.book import open_book
 from spotlaunch.cli.market import whom_to_ask
 from spotlaunch.config import settings_of
+from spotlaunch.core.choosing import is_file_store
 from spotlaunch.core.settings import Settings
 from spotlaunch.core.spec import BlobStoreRef
 from spotlaunch.errors import SpotlaunchError
@@ -28,21 +29,27 @@ from spotlaunch.workers import Workers
 def run(file: Path | None, *, store: str, providers: Sequence[str], as_json: bool) -> int:
     """Try everything out. Returns 0 when at least one provider and every store asked about can be used.
 
-    ``providers``: only these, else those of the job file, else all. Raises `BadFile` and `UsageError` for a
-    job file or a config.yaml that is wrong, and for a name that nobody has.
+    ``providers``: only these, else those of the job file, else all. A ``file`` that is not there, but is the name
+    of a provider, means that one. Raises `BadFile` and `UsageError` for a job file or a config.yaml that is wrong,
+    and for a name that nobody has.
     """
     home = Home.find()
     names = provider_names()
+    if file is not None and str(file) in names and not file.exists():
+        file, providers = None, [*providers, str(file)]
     named = whom_to_ask(providers) if providers else []
     stores = [BlobStoreRef(url=store)] if store else []
+    secrets: Sequence[str] = ()
     if file is not None:
         spec = load_job(file, names=names, env=os.environ)
         names = list(spec.where.providers) or names
+        secrets = spec.secrets
         stores.append(spec.checkpoint.store)
     if not stores:
         stores.append(BlobStoreRef())
-    rows = [_provider_row(a) for a in _accounts(home, named or names)]
-    rows += [_store_row(home, ref) for ref in stores]
+    accounts = _accounts(home, named or names)
+    rows = [_provider_row(a, secrets) for a in accounts]
+    rows += [_store_row(home, ref, accounts) for ref in stores]
     if as_json:
         render.as_json(rows)
     else:
@@ -70,7 +77,7 @@ def _accounts(home: Home, names: Sequence[str]) -> tuple[Account, ...]:
 # -- one row each: the stable keys of `check --json` ----------------------------------------------------
 
 
-def _provider_row(account: Account) -> dict[str, Any]:
+def _provider_row(account: Account, secrets: Sequence[str] = ()) -> dict[str, Any]:
     said = [] if account.offers is None else [f"{account.offers} offers"]
     if account.machines is not None:
         said.append(f"{account.machines} machines of ours")
@@ -79,22 +86,30 @@ def _provider_row(account: Account) -> dict[str, Any]:
         detail += f"; nothing can be launched: {account.prices_only}"
     elif account.rehearsal:
         detail += "; a rehearsal: nothing is billed"
+    if account.strangers:
+        detail += "; " + cautions.strangers_text(secrets)
     verdict = "yes" if account.usable else "bad" if account.problem else "prices only"
     row = _row("provider", account.provider, verdict, detail, account.hint)
-    return row | {"prices_only": account.prices_only, "findings": [asdict(f) for f in account.findings]}
+    findings = [asdict(f) for f in account.findings]
+    return row | {"prices_only": account.prices_only, "strangers": account.strangers, "findings": findings}
 
 
-def _store_row(home: Home, ref: BlobStoreRef) -> dict[str, Any]:
+def _store_row(home: Home, ref: BlobStoreRef, accounts: Sequence[Account]) -> dict[str, Any]:
     """Prove on the store itself that creating the same name twice fails: all safety stands on that."""
     url = ref.url or home.blobs.as_uri()
     try:
         prove_create_only(open_blobs(url, endpoint=ref.endpoint, region=ref.region))
     except SpotlaunchError as e:
         return _row("store", url, "bad", e.message, e.hint)
-    detail = "reads, writes, and refuses to create twice"
-    if url.startswith("file:"):
+    detail, hint = "reads, writes, and refuses to create twice", ""
+    away = [a.provider for a in accounts if a.usable and not a.shares_disk]
+    if is_file_store(url):
         detail += "; a folder of this computer: only machines on it can use it"
-    return _row("store", url, "yes", detail, "")
+        if away:
+            detail, hint = f"{detail}, and those of {', '.join(away)} cannot", cautions.STORE_HINT
+    elif away and (opened := cautions.what_opens(ref)):
+        detail += f"; {opened}"
+    return _row("store", url, "yes", detail, hint)
 
 
 def _row(what: str, name: str, verdict: str, detail: str, hint: str) -> dict[str, Any]:
@@ -106,6 +121,7 @@ def _row(what: str, name: str, verdict: str, detail: str, hint: str) -> dict[str
         "detail": detail,
         "hint": hint,
         "prices_only": "",
+        "strangers": False,
         "findings": [],
     }
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from spotlaunch.cli import render
+from spotlaunch.cli.cautions import Caution
 from spotlaunch.core.facts import Offer
 from spotlaunch.core.rank import TurnedDown
 from spotlaunch.core.spec import Spec
@@ -25,7 +26,7 @@ _TOLD = Decimal("0.000001")
 _ABSURD = 10_000
 
 
-def show_plan(spec: Spec, found: Preview, missing: Mapping[str, str]) -> None:
+def show_plan(spec: Spec, found: Preview, missing: Mapping[str, str], known: Sequence[Caution]) -> None:
     """Print the plan for a person, on stderr: stdout is for the job's name."""
     say = render.say
     candidates = found.ranking.candidates
@@ -44,6 +45,11 @@ def show_plan(spec: Spec, found: Preview, missing: Mapping[str, str]) -> None:
             say(f"  {t.offer.pool}: {t.reason}")
     for name, why in {**found.asked.failures, **missing}.items():
         say(f"no offers from {name}: {why}")
+    for c in known:
+        if c.kind == "pass":
+            say(c.text)
+        else:
+            render.warn(c.text, hint=c.hint)
     if found.held:
         say(f"the job is held {found.held}")
     if found.first is not None:
@@ -85,7 +91,7 @@ def _cost(spec: Spec, found: Preview, first: Offer) -> str:
     return f"{text}; nothing bounds the total (limits.cost_usd would)"
 
 
-def plan_json(spec: Spec, found: Preview, missing: Mapping[str, str]) -> dict[str, Any]:
+def plan_json(spec: Spec, found: Preview, missing: Mapping[str, str], known: Sequence[Caution] = ()) -> dict[str, Any]:
     """The plan with stable keys."""
     most = longest_cost_usd(spec, found.ranking)
     return {
@@ -98,6 +104,7 @@ def plan_json(spec: Spec, found: Preview, missing: Mapping[str, str]) -> dict[st
             {**_offer_json(t.offer), "filter": t.filter, "reason": t.reason} for t in found.ranking.turned_down
         ],
         "failures": {**found.asked.failures, **missing},
+        "cautions": [c.json for c in known],
     }
 
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from spotlaunch.cli import cautions, render
 from spotlaunch.cli import follow as follower
-from spotlaunch.cli import render
 from spotlaunch.cli.book import open_book
 from spotlaunch.cli.plan import plan_json, show_plan
 from spotlaunch.core.condition import Condition, parse_when
@@ -21,7 +21,7 @@ from spotlaunch.home import Home
 from spotlaunch.registry import provider_names
 from spotlaunch.storage.jobfile import load_job
 from spotlaunch.storage.store import SqliteStore
-from spotlaunch.submission import Preview, preview, refuse_impossible, submit
+from spotlaunch.submission import Preview, preview, refuse_impossible, refuse_limits, submit
 from spotlaunch.watchdog.background import ensure_awake
 from spotlaunch.watchdog.clouds import connect_all, launchable
 from spotlaunch.watchdog.serve import SystemClock
@@ -35,7 +35,7 @@ def run(
     ``when``: the condition that it is held for, or None. An empty text (of a variable never set, say) is refused.
 
     Raises `BadFile` and `UsageError` before anything is written; `SpotlaunchError` when no offer can ever
-    fit, or a store cannot be used.
+    fit, a limit cannot be met, or a store cannot be used.
     """
     overrides: Overrides = {"env": _pairs(env)}
     condition = _condition(when)
@@ -45,12 +45,14 @@ def run(
     home = Home.find()
     with open_book(home) as store:
         found, missing = _look(home, store, spec, condition)
+        known = cautions.of_plan(home, spec, found)
         if not as_json:
-            show_plan(spec, found, missing)
+            show_plan(spec, found, missing, known)
+        refuse_limits(spec, found)
         refuse_impossible(found)
         if dry_run:
             if as_json:
-                render.as_json({"job": None, "plan": plan_json(spec, found, missing)})
+                render.as_json({"job": None, "plan": plan_json(spec, found, missing, known)})
             return 0
         if not yes and not as_json and sys.stdin.isatty() and not _agreed():
             render.say("nothing was submitted")
@@ -69,7 +71,7 @@ def run(
         )
         _awaken(home, store, job.name)
         if as_json:
-            render.as_json({"job": job.name, "plan": plan_json(spec, found, missing)}, line=follow)
+            render.as_json({"job": job.name, "plan": plan_json(spec, found, missing, known)}, line=follow)
         elif not follow:
             print(job.name, flush=True)
             render.say(f"see: spotlaunch status {job.name}, spotlaunch logs --follow {job.name}")

@@ -34,7 +34,7 @@ class Account:
 
     ``offers`` (to `TRIED`) and ``machines`` count what it answered and what it runs of ours; None where it did
     not say.
-    ``prices_only`` and ``rehearsal`` are its traits of these names.
+    ``prices_only``, ``rehearsal``, ``strangers`` and ``shares_disk`` are its traits of these names.
     """
 
     provider: str
@@ -42,6 +42,8 @@ class Account:
     machines: int | None = None
     prices_only: str = ""
     rehearsal: bool = False
+    strangers: bool = False
+    shares_disk: bool = False
     findings: tuple[Finding, ...] = ()
     problem: str = ""
     hint: str = ""
@@ -105,7 +107,14 @@ def _account(
     if trouble := _trouble(connecting, deadline_s):
         return Account(provider=name, findings=findings, problem=trouble[0], hint=trouble[1])
     traits = connecting.result().traits
-    account = Account(provider=name, findings=findings, prices_only=traits.prices_only, rehearsal=traits.rehearsal)
+    account = Account(
+        provider=name,
+        findings=findings,
+        prices_only=traits.prices_only,
+        rehearsal=traits.rehearsal,
+        strangers=traits.strangers,
+        shares_disk=traits.shares_disk,
+    )
     assert asking is not None  # it is connected
     offers, machines = asking
     account = replace(account, offers=_result(offers), machines=None if machines is None else _result(machines))
