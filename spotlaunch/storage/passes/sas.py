@@ -42,9 +42,9 @@ def by_signature(folder: Folder, *, lasts_s: float, now: float, service: Any = N
 
     ``service`` stands in for the `BlobServiceClient` in tests. Raises `BlobsUnavailable` with a hint.
     """
-    lasts_s = min(lasts_s, MOST_S)
+    lasts_s, directories = min(lasts_s, MOST_S), is_hierarchical(folder, service)
     signing = _Signing(folder, service, now=now, until=now + lasts_s)
-    token = signing.directory(folder.path) if is_hierarchical(folder, service) else signing.container()
+    token = signing.directory(folder.path) if directories else signing.container()
     return Pass(env={AZURE_ACCOUNT: signing.account, AZURE_SAS: token}, expires_at=now + lasts_s)
 
 

@@ -46,7 +46,7 @@ def policy(folder: Folder) -> dict[str, Any]:
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/list_amazons3.html
     """
-    bucket = f"arn:{_partition(folder.region)}:s3:::{literal(folder.bucket)}"
+    bucket = f"{_arn(folder.region)}:s3:::{literal(folder.bucket)}"
     under = literal(folder.prefix) + "*"
     return {
         "Version": "2012-10-17",
@@ -74,8 +74,9 @@ def literal(text: str) -> str:
     return re.sub(r"[*?$]", lambda found: "${" + found.group() + "}", text)
 
 
-def _partition(region: str) -> str:
-    return "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
+def _arn(region: str) -> str:
+    """How names of things begin in that part of AWS."""
+    return "arn:aws-cn" if region.startswith("cn-") else "arn:aws-us-gov" if region.startswith("us-gov-") else "arn:aws"
 
 
 def by_role(folder: Folder, role: str, *, lasts_s: float) -> Pass:
