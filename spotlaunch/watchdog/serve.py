@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import time
@@ -93,6 +94,7 @@ def serve(home: Home, *, told: Callable[[Event], None], once: bool = False, idle
                 callers=callers,
                 reconnect=clouds.reconnect,
                 note_prices=notes,
+                list_every_s=_list_every_s(),
             )
             watchdog = Watchdog(store, SystemClock(bell), lease, outside, owner=store.owner)
             for sig in (signal.SIGTERM, signal.SIGINT):
@@ -107,6 +109,14 @@ def serve(home: Home, *, told: Callable[[Event], None], once: bool = False, idle
         bell.close()
         notes.close()
         store.close()
+
+
+def _list_every_s() -> float:
+    """``SPOTLAUNCH_LIST_INTERVAL_S``: machines are listed at least so often. Without it each provider's own pace."""
+    try:
+        return max(0.1, float(os.environ["SPOTLAUNCH_LIST_INTERVAL_S"]))
+    except (KeyError, ValueError):
+        return float("inf")
 
 
 def serve_until_idle(home: Home, *, told: Callable[[Event], None]) -> None:
