@@ -20,9 +20,9 @@ STORE_HINT = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caution:
-    """One thing to know. ``kind``: "strangers", "store" or "pass"; ``providers``: whom it is about, all if empty."""
+    """One thing to know. ``about``: "strangers", "store" or "pass"; ``providers``: whom it is about, all if empty."""
 
-    kind: str
+    about: str
     text: str
     hint: str = ""
     providers: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ def of_plan(home: Home, spec: Spec, found: Preview) -> list[Caution]:
     if away and is_loopback(ref.endpoint):
         out.append(loopback_caution(ref, away))
     if away and (opened := what_opens(ref)):
-        out.append(Caution(kind="pass", text=f"{store_url(home, spec)}: {opened}", providers=tuple(away)))
+        out.append(Caution(about="pass", text=f"{store_url(home, spec)}: {opened}", providers=tuple(away)))
     return out
 
 
@@ -54,7 +54,7 @@ def strangers_caution(providers: Iterable[str], secrets: Collection[str]) -> Cau
     """Hosts that nobody vouches for; ``secrets`` are the names of those that the job file sends there."""
     names = tuple(providers)
     return Caution(
-        kind="strangers",
+        about="strangers",
         text=f"{', '.join(names)}: {strangers_text(secrets)}",
         hint="keep such jobs away with where.providers or where.exclude, or use secrets that may become known"
         if secrets
@@ -73,14 +73,14 @@ def folder_caution(providers: Iterable[str]) -> Caution:
     """A store that is a folder of this computer, and whose machines cannot see it."""
     names = tuple(sorted(providers))
     text = f"the store is a folder of this computer, which machines of {', '.join(names)} cannot see: none is used"
-    return Caution(kind="store", text=text, hint=STORE_HINT, providers=names)
+    return Caution(about="store", text=text, hint=STORE_HINT, providers=names)
 
 
 def loopback_caution(ref: BlobStoreRef, providers: Iterable[str]) -> Caution:
     """A store that only this computer can reach."""
     names = tuple(sorted(providers))
     text = f"the store's endpoint {ref.endpoint} is this computer's: machines of {', '.join(names)} may not reach it"
-    return Caution(kind="store", text=text, hint="use an address that machines elsewhere can reach", providers=names)
+    return Caution(about="store", text=text, hint="use an address that machines elsewhere can reach", providers=names)
 
 
 def what_opens(ref: BlobStoreRef) -> str:

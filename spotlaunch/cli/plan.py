@@ -46,7 +46,7 @@ def show_plan(spec: Spec, found: Preview, missing: Mapping[str, str], known: Seq
     for name, why in {**found.asked.failures, **missing}.items():
         say(f"no offers from {name}: {why}")
     for c in known:
-        if c.kind == "pass":
+        if c.about == "pass":
             say(c.text)
         else:
             render.warn(c.text, hint=c.hint)

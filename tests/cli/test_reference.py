@@ -16,11 +16,14 @@ import pytest
 from spotlaunch.__main__ import run
 from spotlaunch.cli import overview, pricetable
 from spotlaunch.cli.alert import alert_json
+from spotlaunch.cli.cautions import Caution
 from spotlaunch.cli.check import _provider_row as provider_row
 from spotlaunch.cli.checkpoints import _json as checkpoint_json
 from spotlaunch.cli.events import event_json
+from spotlaunch.cli.gc import Ended, silent_json, standing_json
 from spotlaunch.cli.gpus import cheapest_json, line_json
 from spotlaunch.cli.history import point_json
+from spotlaunch.cli.listings import Silent
 from spotlaunch.cli.plan import plan_json
 from spotlaunch.core.answers import Answer
 from spotlaunch.core.book import JobState, MachineState, Outcome
@@ -32,6 +35,7 @@ from spotlaunch.core.plan import Asked
 from spotlaunch.core.pricecurve import Low
 from spotlaunch.core.pricelist import Terms, Wish, price_list
 from spotlaunch.core.rank import Ranking
+from spotlaunch.core.strays import Standing
 from spotlaunch.core.wire import PHASES
 from spotlaunch.market.accounts import Account
 from spotlaunch.storage.listing import Listing
@@ -48,13 +52,16 @@ LINE = overview.JobLine(job=a_job(), machine=None, attempt=None, bill=Bill())
 OFFER = an_offer(pool=a_pool())
 RANKING = Ranking(candidates=(OFFER,), turned_down=(), effective_usd_hour=(Decimal("1.08"),))
 PREVIEW = Preview(asked=Asked(offers=(OFFER,)), ranking=RANKING, first=OFFER, spot_first=False)
+STANDING = Standing(
+    provider="one", verdict="kept", reason="r", launch_key="k", instance_id="i", since=None, price_usd_hour=None
+)
 PLAN = plan_json(a_job().spec, PREVIEW, {})
 ROW = price_list([an_offer(gpu="H100", gpu_count=1)], Wish(), Terms())[0]
 SECTIONS: list[tuple[str, Callable[[], dict[str, Any]]]] = [
     ("A job", lambda: overview.job_json(LINE, 0.0)),
     ("An attempt", lambda: overview.attempt_json(an_attempt())),
     ("A machine", lambda: overview.machine_json(a_machine(), 0.0)),
-    ("Who is resting", lambda: overview.refusal_json(a_refusal())),
+    ("Who is resting", lambda: overview.refusal_json(a_refusal(), 0.0)),
     ("An offer", lambda: pricetable.offer_json(ROW, 0.0)),
     ("What a provider said", lambda: pricetable.provider_json(Answer(provider="one", asked_at=0.0), 0.0)),
     ("`events --json`", lambda: event_json(1, an_event())),
@@ -66,6 +73,9 @@ SECTIONS: list[tuple[str, Callable[[], dict[str, Any]]]] = [
     ("A GPU", lambda: line_json(gpu_list([])[0], 0.0)),
     ("The cheapest of a GPU", lambda: cheapest_json(an_offer(), 0.0)),
     ("A plan", lambda: PLAN),
+    ("A caution", lambda: Caution(about="store", text="t").json),
+    ("A machine and its verdict", lambda: standing_json(STANDING, Ended())),
+    ("A silent provider", lambda: silent_json(Silent(provider="one", reason="r"), [])),
     ("An offer of a plan", lambda: PLAN["offers"][0]),
 ]
 
