@@ -129,7 +129,7 @@ def test_calls_that_come_too_soon_are_refused_in_plain_text(cloud: FakeVast) -> 
 
 def test_the_adapter_asks_only_what_is_documented(cloud: FakeVast) -> None:
     settings = Settings(provider="vast", values={"endpoint": cloud.url, "auth": "none"})
-    provider = VastProvider(Asking.of(settings), Terms())
+    provider = VastProvider(Asking.of(settings), Terms(), owner="o")
     for want in (Want(), Want(gpus=(("H100", 0),)), Want(gpus=(("RTX4090", 1),), disk_gb=100)):
         provider.offers(want)
     assert len(cloud.calls) > 10

@@ -33,6 +33,7 @@ MAY_SLEEP = {
     "providers/spotlaunch_providers/local/host.py": "one machine's own process, which waits for nothing of ours",
     "providers/spotlaunch_providers/local/processes.py": "killed processes take some milliseconds to be gone",
     "providers/spotlaunch_providers/local/adapter.py": "plays a cloud that is slow to answer (the fault `slow`)",
+    "providers/spotlaunch_providers/vast/pace.py": "Vast.ai wants seconds between two calls; inside the deadline",
     "providers/spotlaunch_providers/shared/http.py": "the pause before a read is repeated, inside the deadline",
 }
 

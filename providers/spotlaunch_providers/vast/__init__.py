@@ -28,14 +28,14 @@ SETTINGS = {
 def connect(*, owner: str, folder: Path, settings: Settings) -> VastProvider:
     """Vast.ai as ``settings`` say, ready to be asked. Calls nothing.
 
-    Prices need no key. Raises `UsageError` for a setting that cannot be used.
+    Prices need no key; machines do. Raises `UsageError` for a setting that cannot be used.
     """
-    del owner, folder  # for launching, and for providers that keep something
+    del folder  # for providers that keep something
     from spotlaunch_providers.vast.adapter import VastProvider
     from spotlaunch_providers.vast.asking import Asking
     from spotlaunch_providers.vast.searches import Terms
 
-    return VastProvider(Asking.of(settings), Terms.of(settings))
+    return VastProvider(Asking.of(settings), Terms.of(settings), owner=owner)
 
 
 def examine(*, settings: Settings) -> Sequence[Finding]:

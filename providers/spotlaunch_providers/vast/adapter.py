@@ -1,4 +1,4 @@
-"""The four methods of Vast.ai. Launching is not part of this version."""
+"""The four methods of Vast.ai."""
 
 from __future__ import annotations
 
@@ -8,25 +8,27 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from spotlaunch.core.facts import Market, Offer, Offers, Traits, Want
-from spotlaunch.errors import ProviderError
+from spotlaunch.core.facts import Launched, Market, Offer, Offers, Order, SeenMachine, Traits, Want
+from spotlaunch.errors import NotAuthorized, ProviderError
 from spotlaunch_providers.shared.deadline import ASK_S, Deadline
-from spotlaunch_providers.shared.pricesonly import PricesOnly
+from spotlaunch_providers.shared.redact import Redactor
 from spotlaunch_providers.shared.side_by_side import side_by_side
 from spotlaunch_providers.vast import figures
 from spotlaunch_providers.vast.asking import Asking
 from spotlaunch_providers.vast.credentials import HINT
+from spotlaunch_providers.vast.ending import end_all, end_command, is_id
+from spotlaunch_providers.vast.launching import Launching
 from spotlaunch_providers.vast.offers import offers
 from spotlaunch_providers.vast.searches import Search, Terms, first_searches, next_searches
+from spotlaunch_providers.vast.watching import Watch
 
 NO_KEY = f"no credentials: prices only; {HINT}"
-NOT_YET = "launching on vast is not part of this version yet"
 
 # market -> id of a row -> the row
 Found = Mapping[Market, dict[object, Mapping[str, Any]]]
 
 
-def traits(prices_only: str) -> Traits:
+def traits(prices_only: str, endpoint: str) -> Traits:
     """Vast.ai's ways. Who is outbid is stopped without notice, and its disk is billed on; so is whoever ends."""
     return Traits(
         settle_s=60.0,
@@ -40,11 +42,17 @@ def traits(prices_only: str) -> Traits:
         list_interval_s=10.0,
         boot_timeout_s=1200.0,
         prices_only=prices_only,
+        container_image=figures.IMAGE,
+        end_command=end_command(endpoint),
+        strangers=True,
     )
 
 
-class VastProvider(PricesOnly):
-    """A `Provider`. ``now`` and ``ask_s`` (seconds for a whole question) are for tests."""
+class VastProvider:
+    """A `Provider`. ``now`` and ``ask_s`` (seconds for a whole question) are for tests.
+
+    Without a key it tells prices, and the other methods raise `NotAuthorized`.
+    """
 
     name = "vast"
 
@@ -53,12 +61,15 @@ class VastProvider(PricesOnly):
         asking: Asking,
         terms: Terms,
         *,
+        owner: str,
         now: Callable[[], float] = time.time,
         ask_s: float = ASK_S,
     ) -> None:
-        self.traits, self._hint = (traits(NOT_YET), "") if asking.credentials.key else (traits(NO_KEY), HINT)
+        self.traits = traits("" if asking.credentials.key else NO_KEY, asking.endpoint)
+        self._owner = owner
         self._asking = asking
         self._terms = terms
+        self._watch = Watch(redact=Redactor([asking.credentials.key]))
         self._now = now
         self._ask_s = ask_s
 
@@ -74,6 +85,35 @@ class VastProvider(PricesOnly):
             [row for row in found[market].values() if self._terms.fit(row, disk_gb)] for market in ("on-demand", "spot")
         )
         return Offers(offers(hired, bids, want=want, now=asked_at), missing=missing)
+
+    def launch(self, order: Order) -> Launched:
+        """See the port. A create is made once; alternatives are some seconds apart, as Vast.ai wants it.
+
+        The secrets of the order stay here: whatever is sent to a host, its owner can read.
+        """
+        self._needs_key()
+        deadline = Deadline(figures.LAUNCH_S)
+        return Launching(asking=self._asking, order=order, deadline=deadline, image=figures.IMAGE).launch()
+
+    def list_machines(self) -> Sequence[SeenMachine]:
+        """See the port. All contracts of the account are read, 25 at a time, and ours kept."""
+        self._needs_key()
+        deadline = Deadline(figures.LIST_S)
+        rows = list(self._asking.contracts(deadline=deadline))
+        return self._watch.machines(
+            rows, owner=self._owner, now=self._now(), credit=lambda: self._asking.credit(deadline=deadline)
+        )
+
+    def terminate(self, instance_ids: Sequence[str]) -> dict[str, str]:
+        """See the port. A contract is destroyed, with its disk; never stopped."""
+        self._needs_key()
+        failures = end_all(self._asking, instance_ids, Deadline(figures.END_S))
+        self._watch.asked_to_end(i for i in instance_ids if is_id(i) and i not in failures)
+        return failures
+
+    def _needs_key(self) -> None:
+        if self.traits.prices_only:
+            raise NotAuthorized(self.traits.prices_only, hint=HINT)
 
     def _search(self, searches: Sequence[Search], deadline: Deadline) -> tuple[Found, list[str]]:
         """All rows of these searches and of what follows them, round by round, each round side by side; and what

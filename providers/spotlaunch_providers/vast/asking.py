@@ -1,36 +1,46 @@
-"""The calls: which address, with which key. Searching needs none."""
+"""The calls: which address, with which key, how often. Searching needs no key."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from spotlaunch.core.settings import Settings
-from spotlaunch.errors import Transient
+from spotlaunch.errors import Throttled, Transient
 from spotlaunch_providers.shared.apikey import ApiKey
 from spotlaunch_providers.shared.deadline import Deadline
+from spotlaunch_providers.vast import figures
 from spotlaunch_providers.vast.credentials import credentials
-from spotlaunch_providers.vast.errors import judge
+from spotlaunch_providers.vast.errors import Refusal, contract_of, judge, judge_create
+from spotlaunch_providers.vast.pace import Pace
 
 ENDPOINT = "https://console.vast.ai"
 
+Row = Mapping[str, Any]
+
 
 class Asking:
-    """One account at one address. Each method raises a `ProviderError` for what the cloud refuses."""
+    """One account at one address. Each method raises a `ProviderError` for what the cloud refuses.
 
-    def __init__(self, endpoint: str, found: ApiKey) -> None:
+    ``margin``: how much longer than Vast.ai wants it we wait between two calls of a kind (tests: 0, not at all).
+    """
+
+    def __init__(self, endpoint: str, found: ApiKey, *, margin: float = figures.INTERVAL_MARGIN) -> None:
+        self.endpoint = endpoint
         self.credentials = found
         self._api = found.api(endpoint, judge=judge)
+        self._creates = found.api(endpoint, judge=judge_create)
+        self._pace = {kind: Pace(seconds * margin) for kind, seconds in figures.INTERVALS_S.items()}
 
     @staticmethod
-    def of(settings: Settings) -> Asking:
+    def of(settings: Settings, *, margin: float = figures.INTERVAL_MARGIN) -> Asking:
         """As the settings say. Raises `UsageError` for one that cannot be used."""
         endpoint = settings.url("endpoint", ENDPOINT)
         for end in ("/api/v0", "/api/v1", "/api"):
             endpoint = endpoint.removesuffix(end)
-        return Asking(endpoint, credentials(settings))
+        return Asking(endpoint, credentials(settings), margin=margin)
 
-    def search(self, query: Mapping[str, Any], *, deadline: Deadline) -> list[Mapping[str, Any]]:
+    def search(self, query: Row, *, deadline: Deadline) -> list[Row]:
         """One page of offers. A question, though it is asked by POST."""
         answer = self._api.post("/api/v0/bundles/", dict(query), deadline=deadline)
         rows = answer.get("offers") if isinstance(answer, Mapping) else None
@@ -38,7 +48,68 @@ class Asking:
             raise Transient("answered without offers", hint="is the endpoint right?")
         return [row for row in rows if isinstance(row, Mapping)]
 
-    def account(self, *, deadline: Deadline) -> Mapping[str, Any]:
+    def account(self, *, deadline: Deadline) -> Row:
         """Who the key belongs to, with ``credit`` in USD. Needs a good key."""
         answer = self._api.get("/api/v0/users/current/", deadline=deadline)
         return answer if isinstance(answer, Mapping) else {}
+
+    def credit(self, *, deadline: Deadline) -> float | None:
+        """What is left on the account, in USD, if it tells."""
+        left = self.account(deadline=deadline).get("credit")
+        return float(left) if isinstance(left, int | float) and not isinstance(left, bool) else None
+
+    # -- machines ----------------------------------------------------------------------------------------
+
+    def create(self, ask: str, body: Row, *, deadline: Deadline) -> int:
+        """Take an offer; the id of the contract. Made once.
+
+        Raises `errors.Refusal` for a no, `Transient` where nothing was sent, `OutcomeUnknown` where nobody knows.
+        """
+        self._pace["create"].wait(deadline)
+        try:
+            answer = self._creates.once("PUT", f"/api/v0/asks/{ask}/", body=dict(body), deadline=deadline)
+        except Refusal as no:
+            if no.retry_after_s is not None:
+                self._pace["create"].rest(no.retry_after_s)
+            raise
+        return contract_of(answer)
+
+    def contract(self, contract: int, *, deadline: Deadline) -> Row | None:
+        """One contract; None where there is none (or none yet: it may lag)."""
+        self._pace["show"].wait(deadline)
+        answer = self._api.get(f"/api/v0/instances/{contract}/", deadline=deadline)
+        row = answer.get("instances") if isinstance(answer, Mapping) else None
+        return row if isinstance(row, Mapping) else None
+
+    def contracts(self, *, deadline: Deadline) -> Iterator[Row]:
+        """All contracts of the account, whole. Raises `Transient` for a page that cannot be read."""
+        for page in self._api.pages(lambda token: self._page(token, deadline), _next, deadline=deadline):
+            yield from page["instances"]
+
+    def destroy(self, contract: str, *, deadline: Deadline) -> None:
+        """End a contract, with its disk. Raises `NotFound` where there is none."""
+        pace = self._pace["destroy"]
+        pace.wait(deadline)
+        try:
+            self._api.once("DELETE", f"/api/v0/instances/{contract}/", body={}, deadline=deadline)
+        except Throttled as e:
+            pace.rest(e.retry_after_s or 0.0)
+            raise
+
+    def allow_shell(self, contract: int, ssh_key: str, *, deadline: Deadline) -> None:
+        """Let the holder of a public key into one machine."""
+        self._api.once("POST", f"/api/v0/instances/{contract}/ssh/", body={"ssh_key": ssh_key}, deadline=deadline)
+
+    def _page(self, token: str, deadline: Deadline) -> Mapping[str, Any]:
+        self._pace["list"].wait(deadline)
+        params: dict[str, Any] = {"limit": figures.PAGE, **({"after_token": token} if token else {})}
+        page = self._api.get("/api/v1/instances/", params=params, deadline=deadline)
+        rows = page.get("instances") if isinstance(page, Mapping) else None
+        if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+            raise Transient("answered without a list of machines", hint="try again")
+        assert isinstance(page, Mapping)
+        return page
+
+
+def _next(page: Any) -> str:
+    return str(page.get("next_token") or "")

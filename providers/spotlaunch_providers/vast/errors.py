@@ -9,14 +9,15 @@ from __future__ import annotations
 import email.utils
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from spotlaunch import errors
+from spotlaunch.core.facts import Pool, Refused, Scope
 from spotlaunch_providers.shared.codes import Row
 from spotlaunch_providers.shared.http import Reply
 from spotlaunch_providers.vast.credentials import HINT
-from spotlaunch_providers.vast.figures import SEARCH_PAUSE_S
+from spotlaunch_providers.vast.figures import MOST_COMMAND_BYTES, SEARCH_PAUSE_S
 
 Reach = Literal["pool", "machine", "cloud"]
 
@@ -52,6 +53,21 @@ CODES: Mapping[str, Code] = {
     "invalid_args": Code(errors.InvalidOrder, "pool", "the request is not accepted"),
 }
 
+# Our own, for what the answers of this cloud do not say by a code.
+UNFIT = Code(errors.InvalidOrder, "pool", "the order does not fit the offer")
+TOO_LONG = Code(errors.InvalidOrder, "cloud", f"Vast.ai takes {MOST_COMMAND_BYTES} bytes of a command at most")
+TOO_DEAR = Code(errors.PriceTooLow, "pool", "it costs more than the cap")
+OTHER = Code(errors.NoCapacity, "pool", "another machine was given, and ended at once")
+_HALF_MADE = Code(errors.NoCapacity, "machine", "the machine did not start")
+
+_KINDS = {
+    kind.__name__: kind
+    for kind in (
+        *(errors.NoCapacity, errors.QuotaExceeded, errors.PriceTooLow, errors.NotAuthorized, errors.OutOfFunds),
+        *(errors.InvalidOrder, errors.Throttled, errors.Transient, errors.NotFound),
+    )
+}
+
 STATUS: Mapping[int, Code] = {
     400: Code(errors.InvalidOrder, "pool", "the request is not accepted"),
     401: _KEY,
@@ -60,6 +76,9 @@ STATUS: Mapping[int, Code] = {
     404: Code(errors.NotAuthorized, "cloud", "the API key is refused, or the endpoint is wrong", HINT),
     429: _BUSY,
 }
+
+# Statuses that say no by themselves also to a create: whatever else has no code may have made something.
+_PLAIN = (401, 403, 404, 429)
 
 _THRESHOLD = re.compile(r"threshold=([0-9]+(?:\.[0-9]+)?)")
 
@@ -81,13 +100,85 @@ def judge(reply: Reply) -> errors.ProviderError | None:
     return error
 
 
+class Refusal(errors.ProviderError):
+    """A create was turned down by ``code``. ``contract``: what was made all the same, and bills (0: nothing)."""
+
+    def __init__(self, code: Code, message: str, *, contract: int = 0, retry_after_s: float | None = None) -> None:
+        super().__init__(message, hint=code.hint, retry_after_s=retry_after_s)
+        self.code = code
+        self.contract = contract
+
+    def of(self, pool: Pool) -> Refused:
+        """What was refused, when this was the answer for ``pool``."""
+        return Refused(
+            scope=scope(self.code.reach, pool),
+            error=self.code.error.__name__,
+            reason=self.message,
+            hint=self.hint,
+            retry_after_s=self.retry_after_s,
+        )
+
+
+def judge_create(reply: Reply) -> errors.ProviderError | None:
+    """What the answer to a create stands for: None, a `Refusal`, or `OutcomeUnknown` for what no table knows."""
+    body = reply.body if isinstance(reply.body, Mapping) else {}
+    contract = contract_of(body)
+    if reply.status < 300 and body.get("success") is True:
+        return None if contract else errors.OutcomeUnknown("answered without a contract")
+    code, said = str(body.get("error") or ""), _said(reply.body)
+    found = _named(code, said)
+    if found is None and (not code or reply.status in (401, 403, 429)) and reply.status in _PLAIN:
+        found = STATUS[reply.status]
+    if found is not None or contract:
+        found = found or _HALF_MADE
+        rest_s = _rest_s(reply, code, said) if found.error is errors.Throttled else None
+        return Refusal(found, _told(found.message, said or code), contract=contract, retry_after_s=rest_s)
+    answered = f"answered with HTTP {reply.status}" if reply.status >= 300 else "answered with an error"
+    return errors.OutcomeUnknown(_told(answered, said or code))
+
+
+def contract_of(body: Mapping[str, Any]) -> int:
+    """The contract that an answer tells of, also one that says no; 0: none."""
+    told = body.get("new_contract")
+    if isinstance(told, str) and told.isdecimal():
+        told = int(told)
+    return told if isinstance(told, int) and not isinstance(told, bool) and told > 0 else 0
+
+
+def scope(reach: Reach, pool: Pool) -> Scope:
+    """What a refusal covers. A host's machine is a zone here."""
+    if reach == "cloud":
+        return Scope(provider=pool.provider)
+    if reach == "machine":
+        return Scope(provider=pool.provider, region=pool.region, zone=pool.zone)
+    return Scope.of(pool)
+
+
+def refused(code: Code, pool: Pool, said: str = "") -> Refused:
+    """An alternative that we turn down ourselves, before or after its create."""
+    return Refusal(code, _told(code.message, said)).of(pool)
+
+
+def as_error(refused: Sequence[Refused]) -> errors.ProviderError:
+    """The error of the last refusal, which tells of all of them."""
+    last = refused[-1]
+    kind = _KINDS[last.error]
+    return kind(last.reason, hint=last.hint, refused=refused, retry_after_s=last.retry_after_s)
+
+
 def _code(status: int, code: str, said: str) -> Code | None:
+    return _named(code, said) or STATUS.get(status)
+
+
+def _named(code: str, said: str) -> Code | None:
+    """The line of the table that an answer names. `invalid_args` is a frame around the code in the words."""
     lowered = said.lower()
     if "invalid user key" in lowered:  # also with a 404 that says of something else that it is not found
         return _KEY
-    if code in CODES:
+    in_words = next((known for words, known in CODES.items() if words != "invalid_args" and words in lowered), None)
+    if code in CODES and not (code == "invalid_args" and in_words):
         return CODES[code]
-    return next((known for words, known in CODES.items() if words in lowered), None) or STATUS.get(status)
+    return in_words or (CODES["invalid_args"] if "invalid_args" in lowered else None)
 
 
 def _rest_s(reply: Reply, code: str, said: str) -> float:

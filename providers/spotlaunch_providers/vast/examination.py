@@ -46,9 +46,19 @@ def _account(asking: Asking, deadline: Deadline) -> tuple[Finding, ...]:
     except ProviderError as e:
         return (Finding(kind="call", name="account", ok=False, detail=e.message, hint=e.hint),)
     permitted = Finding(kind="call", name="account", ok=True, detail="GET /api/v0/users/current/: permitted")
+    machines = _machines(asking, deadline)
     credit = account.get("credit")
     if not isinstance(credit, int | float):
-        return (permitted,)
+        return permitted, machines
     ok = credit > 0
     hint = "" if ok else FUNDS_HINT
-    return permitted, Finding(kind="quota", name="credit", ok=ok, detail=f"${credit:.2f}", hint=hint)
+    return permitted, machines, Finding(kind="quota", name="credit", ok=ok, detail=f"${credit:.2f}", hint=hint)
+
+
+def _machines(asking: Asking, deadline: Deadline) -> Finding:
+    """Whether machines can be listed. Whether they can be made and ended cannot be tried without doing it."""
+    try:
+        next(iter(asking.contracts(deadline=deadline)), None)
+    except ProviderError as e:
+        return Finding(kind="call", name="machines", ok=False, detail=e.message, hint=e.hint)
+    return Finding(kind="call", name="machines", ok=True, detail="GET /api/v1/instances/: permitted")

@@ -31,7 +31,35 @@ DISK_GB = 32.0
 # but the floor may move between search and order; others bid the floor itself, or 20 % more [D]. More did not help
 # a machine that would not start [L]. Ten per cent covers a small move for a small price.
 BID_MARGIN = Decimal("0.10")
+# [I] By so much a machine may be dearer than it was offered, where there is no cap.
+PRICE_MARGIN = Decimal("0.05")
 SMALLEST_STEP_USD = Decimal("0.0001")
 
 # [I] Of a machine's `reliability2`. The search of Vast.ai's own pages begins at 0.9.
 MIN_RELIABILITY = 0.95
+
+# [D] Seconds that Vast.ai wants between two calls of one kind (`threshold=`), by our names for them. Ours are a little
+# longer, for what comes a little late is followed a little early.
+INTERVALS_S = {"create": 4.5, "destroy": 3.0, "show": 2.0, "list": 1.0}
+INTERVAL_MARGIN = 1.05
+
+# A launch tries up to eight alternatives, so far apart. An ending asks for as many as it can, the others next time.
+LAUNCH_S = 60.0
+END_S = 60.0
+# What is asked of a machine after it was had must not hold up the answer for long.
+VERIFY_S = 8.0
+# 1,000 machines are 40 pages.
+LIST_S = 100.0
+PAGE = 25  # [D] rows of the listing at most
+
+# [D] What runs where the job names no image: Python and CUDA 12.4. It has no curl.
+IMAGE = "pytorch/pytorch:2.5.1-cuda12.4-cudnn9-runtime"
+# [D] A host's driver must know the CUDA of the image, or the container never starts.
+MIN_CUDA = 12.4
+LEAST_DISK_GB = 8.0  # [D]
+MOST_COMMAND_BYTES = 4096  # [D] of all `args`
+
+# [L] A container that was just started may read `exited` for about a minute.
+EXITED_GRACE_S = 75.0
+# A host is lost when two listings in a row say that nothing is heard of it.
+LOST_READS = 2

@@ -26,6 +26,7 @@ _NOT_FOR_HIRE = "not seen among what is for hire now: a bid may have to wait"
 
 # What a launch will need, or a person may want to know of a host. None of it is secret, or of an account of ours.
 _TOLD = {
+    "gpu_name": "gpu_name",
     "machine_id": "machine_id",
     "host_id": "host_id",
     "geolocation": "place",
@@ -97,13 +98,13 @@ def read(row: Mapping[str, Any]) -> Ask | None:
     """A row, or None where it lacks what an offer cannot be without."""
     word, ram_mib = row.get("gpu_name"), _number(row.get("gpu_ram"))
     ask_id, machine, count = (_whole(row.get(k)) for k in ("ask_contract_id", "machine_id", "num_gpus"))
-    usd_hour, storage = _usd(row.get("dph_base")), _usd(row.get("storage_cost"))
+    usd_hour, storage = usd(row.get("dph_base")), usd(row.get("storage_cost"))
     ask_id = ask_id or _whole(row.get("id"))
     if not (isinstance(word, str) and word.strip() and ask_id and machine and count and usd_hour):
         return None
     if storage is None:
         return None
-    floor = _usd(row.get("min_bid"))
+    floor = usd(row.get("min_bid"))
     return Ask(
         id=ask_id,
         machine=machine,
@@ -118,8 +119,8 @@ def read(row: Mapping[str, Any]) -> Ask | None:
         usd_hour=usd_hour,
         floor_usd_hour=floor or None,
         storage_usd_gb_month=storage,
-        egress_usd_gb=(_usd(row.get("inet_up_cost")) or Decimal(0)) + (_usd(row.get("inet_down_cost")) or Decimal(0)),
-        region=_country(row.get("geolocation")),
+        egress_usd_gb=(usd(row.get("inet_up_cost")) or Decimal(0)) + (usd(row.get("inet_down_cost")) or Decimal(0)),
+        region=country(row.get("geolocation")),
         told={ours: str(row[theirs]) for theirs, ours in _TOLD.items() if row.get(theirs) not in (None, "")},
     )
 
@@ -162,7 +163,7 @@ def _offer(
             provider="vast",
             region=ask.region,
             zone=f"m{ask.machine}",
-            instance_type=f"{ask.count}x-{ask.word.replace(' ', '-')}",
+            instance_type=shape_name(ask.count, ask.word),
             market=market,
         ),
         gpu=ask.gpu,
@@ -177,8 +178,19 @@ def _offer(
         available="unknown" if on_demand is None else "yes",
         why=_NOT_FOR_HIRE if on_demand is None else "",
         seen_at=now,
-        extra={"ask_contract_id": str(ask.id), "disk_gb": f"{disk_gb:g}", **ask.told, **extra},
+        extra={
+            "ask_contract_id": str(ask.id),
+            "disk_gb": f"{disk_gb:g}",
+            "disk_usd_gb_month": str(ask.storage_usd_gb_month),
+            **ask.told,
+            **extra,
+        },
     )
+
+
+def shape_name(count: Any, word: str) -> str:
+    """The instance type of so many GPUs that Vast.ai calls ``word``: "8x-H100-SXM"."""
+    return f"{count}x-{word.strip().replace(' ', '-')}"
 
 
 def _with_disk(usd_hour: Decimal, ask: Ask, disk_gb: float) -> Decimal:
@@ -199,14 +211,14 @@ def _share(row: Mapping[str, Any]) -> float:
     return min(1.0, share)
 
 
-def _country(geolocation: Any) -> str:
+def country(geolocation: Any) -> str:
     """``US`` of "Texas, US". Where nothing is told, a word, since a pool has a region."""
     parts = [p.strip() for p in str(geolocation or "").split(",")]
     last = next((p for p in reversed(parts) if p), "")
     return last.upper() if len(last) == 2 else last.replace(" ", "-") or "unknown"
 
 
-def _usd(number: Any) -> Decimal | None:
+def usd(number: Any) -> Decimal | None:
     """An amount, exactly as it was written; None for what is none."""
     if isinstance(number, bool) or not isinstance(number, int | float):
         return None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from typing import Any, ClassVar
 
-from tests.fakes.clouds.server import FakeCloud, Request, Response, route
+from tests.fakes.clouds.server import Request, Response, route
 from tests.fakes.clouds.vast_data import asks
+from tests.fakes.clouds.vast_machines import VastMachines, refusal
 
 OPS = {
     "eq": lambda have, want: have == want,
@@ -27,17 +29,12 @@ NO_LIMIT = 20  # rows, where a query has no limit
 API_ALLOCATES_GB = 8.0
 
 
-def refusal(status: int, error: str, msg: str, **headers: str) -> Response:
-    """An error in Vast.ai's shape."""
-    return Response(status=status, body={"success": False, "error": error, "msg": msg}, headers=headers)
-
-
-class FakeVast(FakeCloud):
+class FakeVast(VastMachines):
     """Vast.ai with its hosts' offers and one account.
 
     ``cap``: rows of a search at most, whatever its limit. ``quota_left``: searches until the day's are used up
-    (None: no end), ``searches_per_minute`` those of an address (None: any). ``min_interval_s``: path -> seconds
-    between two calls. ``keys``: those that are good (None: any).
+    (None: no end), ``searches_per_minute`` those of an address (None: any). ``min_interval_s``: a call's path,
+    or method and path as a regular expression -> seconds between two of them. ``keys``: good ones (None: any).
     ``key_404``: a refused key is told as 404. ``ignored``: filters that do not count. ``asks`` may be changed by a
     test.
     """
@@ -50,8 +47,9 @@ class FakeVast(FakeCloud):
         "forbidden": refusal(403, "forbidden", "Your key lacks the permission for this"),
     }
 
-    def __init__(self) -> None:
+    def __init__(self, *, run_machines: bool = False, boot_s: float = 0.0) -> None:
         super().__init__()
+        self.begin(run_machines=run_machines, boot_s=boot_s)
         self.keys: set[str] | None = None
         self.key_404 = False
         self.cap = 64
@@ -77,14 +75,15 @@ class FakeVast(FakeCloud):
     # -- what stands in front ----------------------------------------------------------------------------
 
     def _route(self, request: Request) -> Response:
-        interval_s = self.min_interval_s.get(request.path)
+        called = (request.path, f"{request.method} {request.path}")
+        kind = next((k for k in self.min_interval_s if any(re.fullmatch(k, c) for c in called)), None)
         with self._counting:
-            now, last = time.monotonic(), self._last.get(request.path, -1e9)
-            if interval_s is not None:
+            if kind is not None:
+                now, last, interval_s = time.monotonic(), self._last.get(kind, -1e9), self.min_interval_s[kind]
                 if now - last < interval_s:
                     text = f"API requests too frequent: endpoint threshold={interval_s}"
                     return Response(status=429, body=text)
-                self._last[request.path] = now
+                self._last[kind] = now
         return super()._route(request)
 
     def _bad_key(self, request: Request, *, needed: bool) -> Response | None:

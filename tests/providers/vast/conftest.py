@@ -38,13 +38,21 @@ def settings(cloud: FakeVast, *, key: str = "", path: str = "", **values: str) -
 
 @pytest.fixture
 def connect(cloud: FakeVast) -> Connect:
-    """Vast.ai with a good key; ``key=""`` without; ``ask_s`` for a whole question."""
+    """Vast.ai with a good key; ``key=""`` without; ``ask_s`` for a whole question; ``margin`` of its paces."""
 
-    def make(*, key: str = KEY, ask_s: float = 10.0, **more: str) -> VastProvider:
+    def make(
+        *,
+        key: str = KEY,
+        ask_s: float = 10.0,
+        owner: str = "o",
+        margin: float = 0.0,
+        now: Callable[[], float] = lambda: NOW,
+        **more: str,
+    ) -> VastProvider:
         told = settings(cloud, key=key, **more)
-        asking = Asking.of(told)
+        asking = Asking.of(told, margin=margin)
         asking._api._sleep = lambda _: None  # no test waits for the pause before a call is repeated
-        return VastProvider(asking, Terms.of(told), now=lambda: NOW, ask_s=ask_s)
+        return VastProvider(asking, Terms.of(told), owner=owner, now=now, ask_s=ask_s)
 
     return make
 

@@ -60,12 +60,13 @@ def test_without_a_key_prices_are_live_and_none_is_sent(connect: Connect, cloud:
 
 
 def test_without_a_key_machines_cannot_be_had_and_it_says_how_to_get_one(connect: Connect) -> None:
-    for provider, words in ((connect(key=""), "no credentials: prices only"), (connect(), "not part of this version")):
-        assert words in provider.traits.prices_only
-        order = Order(launch_key="sl-o-job-1-0", job="job", attempt=1, alternatives=())
-        for call in (partial(provider.launch, order), provider.list_machines, partial(provider.terminate, [])):
-            with pytest.raises(NotAuthorized, match=words):
-                call()
+    provider, words = connect(key=""), "no credentials: prices only"
+    assert words in provider.traits.prices_only and "VAST_API_KEY" in provider.traits.prices_only
+    order = Order(launch_key="sl-o-job-1-0", job="job", attempt=1, alternatives=())
+    for call in (partial(provider.launch, order), provider.list_machines, partial(provider.terminate, [])):
+        with pytest.raises(NotAuthorized, match=words):
+            call()
+    assert connect().traits.prices_only == ""
 
 
 @pytest.mark.parametrize(

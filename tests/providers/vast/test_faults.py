@@ -105,7 +105,7 @@ def test_a_shortest_time_between_calls_is_kept_when_it_is_told(connect: Connect,
     ("status", "body", "error"),
     [
         (200, {"success": False, "error": "resources_unavailable", "msg": "queued"}, errors.NoCapacity),
-        (404, {"error": "invalid_args", "msg": "error 404/3603: no_such_ask Instance type"}, errors.InvalidOrder),
+        (404, {"error": "invalid_args", "msg": "error 404/3603: no_such_ask Instance type"}, errors.NoCapacity),
         (410, {"error": "no_such_ask"}, errors.NoCapacity),
         (400, {"msg": "error 400/3467: no_such_ask"}, errors.NoCapacity),
         (400, {"error": "invalid_price"}, errors.PriceTooLow),
