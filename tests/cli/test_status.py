@@ -9,11 +9,14 @@ from typing import Any
 import psutil
 import pytest
 
+from spotlaunch.cli import overview
 from spotlaunch.core.facts import Scope
 from spotlaunch.core.plan import AddAttempt, AddMachine, PutRefusal
 from spotlaunch.core.spec import Where
+from spotlaunch.home import Home
 from spotlaunch.ports import Lease
 from spotlaunch.storage.store import SqliteStore
+from spotlaunch.storage.unusable import Unusable, note_unusable
 from tests.cli.conftest import NOW, Cli
 from tests.storage.samples import a_job, a_machine, a_refusal, an_attempt, an_event
 
@@ -91,6 +94,10 @@ def test_all_jobs_are_shown_oldest_first(cli: Cli, store: SqliteStore) -> None:
         "waits   queued          -  -                                      -   1m00s   0.0000   0.0000"
         "  all 3 pools are dry; next try in 12s\n"
         "done    finished        -  -                                      -     30s   0.0000   0.0000  exit code 0\n"
+        "\n"
+        "resting\n"
+        "  who                             error       times  back in  reason\n"
+        "  aws:us-west-2a/p3.2xlarge/spot  NoCapacity      1    3m12s  it took a machine\n"
     )
 
 
@@ -206,6 +213,61 @@ def test_who_rests_is_shown_only_where_it_matters_to_the_job(cli: Cli, store: Sq
     assert resting("digits") == ["gcp", "aws"]
     assert resting("other") == ["gcp"]
     assert resting("over") == []
+
+
+def test_providers_that_are_down_or_throttled_are_told_with_what_to_do(cli: Cli, store: SqliteStore) -> None:
+    add(store, "digits")
+    down = a_refusal(
+        scope=Scope(provider="gcp"), error="Transient", reason="503", hint="see its status page", until=NOW + 18
+    )
+    store.apply([PutRefusal(refusal=down)])
+    done = cli("status")
+    assert done.out.splitlines()[-1].split() == "gcp Transient 1 18s 503 (hint: see its status page)".split()
+    (told,) = cli("status", "--json").json["resting"]
+    assert (told["scope"], told["error"], told["reason"]) == ("gcp", "Transient", "503")
+    assert (told["hint"], told["until"], told["until_in_s"]) == ("see its status page", NOW + 18, 18.0)
+
+
+def test_a_provider_that_is_not_set_up_rests_until_its_settings_change(cli: Cli, store: SqliteStore) -> None:
+    add(store, "digits")
+    add(store, "other", spec=replace(a_job("other").spec, where=Where(providers=("gcp",))))
+    note_unusable(
+        Home.find(), ["aws"], [Unusable(provider="aws", error="NotAuthorized", reason="no key", hint="make one")]
+    )
+    assert cli("status").out.splitlines()[-1].split() == "aws NotAuthorized - - no key (hint: make one)".split()
+    (told,) = cli("status", "digits", "--json").json["resting"]
+    assert (told["provider"], told["until"], told["until_in_s"]) == ("aws", None, None)
+    assert set(told) == set(overview.refusal_json(a_refusal(), NOW))
+    assert cli("status", "other", "--json").json["resting"] == [], "that job may not go there"
+
+
+def test_nobody_rests_where_no_job_is_left(cli: Cli, store: SqliteStore) -> None:
+    add(store, "done", state="finished", over_at=NOW - 5)
+    store.apply([PutRefusal(refusal=a_refusal(until=NOW + 50))])
+    note_unusable(Home.find(), ["aws"], [Unusable(provider="aws", error="NotAuthorized", reason="no key")])
+    assert "resting" not in cli("status").out
+    assert cli("status", "--json").json["resting"] == []
+
+
+def test_of_many_pools_that_rest_a_person_sees_the_first_and_every_whole_provider(cli: Cli, store: SqliteStore) -> None:
+    add(store, "digits")
+    pools = [a_refusal(scope=Scope(provider="aws", instance_type=f"t{n}"), until=NOW + 50 + n) for n in range(30)]
+    whole = a_refusal(scope=Scope(provider="gcp"), until=NOW + 900)
+    store.apply([PutRefusal(refusal=r) for r in (*pools, whole)])
+    lines = cli("status").out.splitlines()
+    assert sum("aws:t" in line for line in lines) == 20
+    assert any(line.split()[:2] == ["gcp", "NoCapacity"] for line in lines)
+    assert any("and 10 more" in line for line in lines)
+    assert len(cli("status", "--json").json["resting"]) == 31
+
+
+@pytest.mark.usefixtures("story")
+def test_all_machines_are_in_the_json_with_what_a_cloud_would_bill(cli: Cli) -> None:
+    first, second = cli("status", "--json").json["machines"]
+    assert first == cli("status", "digits", "--json").json["machines"][0]
+    assert (first["job"], first["provider"], first["instance_id"]) == ("digits", "aws", "i-1")
+    assert (first["machine_s"], first["spent_usd"], first["price_usd_hour"]) == (280.0, 0.0714, 0.918)
+    assert (first["outcome"], second["outcome"]) == ("preempted", None)
 
 
 def test_a_job_that_is_wanted_gone_is_cancelling_until_it_is(cli: Cli, store: SqliteStore) -> None:
