@@ -96,7 +96,7 @@ def test_calls_need_a_bearer_and_a_user_agent(cloud: FakeRunpod) -> None:
 
 
 def test_pods_come_in_pages_that_may_be_short(cloud: FakeRunpod) -> None:
-    cloud.pods = [{"id": f"p{n}"} for n in range(5)]
+    made = [cloud.add(f"p{n}").id for n in range(5)]
     cloud.page_size = 2
     seen, cursor = [], None
     while True:
@@ -105,7 +105,7 @@ def test_pods_come_in_pages_that_may_be_short(cloud: FakeRunpod) -> None:
         cursor = page["pagination"]["nextCursor"]
         if not page["pagination"]["hasNextPage"]:
             break
-    assert seen == [p["id"] for p in cloud.pods]
+    assert seen == made[::-1], "the newest comes first"
     assert get(cloud, "/v2/pods", limit=0).status_code == get(cloud, "/v2/pods", cursor="x").status_code == 422
 
 

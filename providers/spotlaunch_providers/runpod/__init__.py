@@ -5,11 +5,13 @@ This module stays light; connecting loads the rest.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spotlaunch.core.settings import Setting
+from spotlaunch.errors import UsageError
 
 if TYPE_CHECKING:
     from spotlaunch.core.facts import Finding
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 SETTINGS = {
     "endpoint": Setting(help="the API's address, with or without /v2 (default: https://api.runpod.io)"),
+    "image": Setting(help="the container image of pods whose job names none (default: RunPod's own PyTorch image)"),
+    "cuda": Setting(help="the least CUDA version of a host's driver, where the image's tag names none (default: 12.8)"),
     "auth": Setting(help="`none`: send no key; for a server on this computer"),
     "api_key": Setting(help="the API key", env=("RUNPOD_API_KEY",), secret=True),
 }
@@ -28,11 +32,16 @@ def connect(*, owner: str, folder: Path, settings: Settings) -> RunpodProvider:
 
     Without a key it answers from the public catalog. Raises `UsageError` for a setting that cannot be used.
     """
-    del owner, folder  # for launching, and for providers that keep something
+    del folder  # nothing is kept
     from spotlaunch_providers.runpod.adapter import RunpodProvider
     from spotlaunch_providers.runpod.asking import Asking
 
-    return RunpodProvider(Asking.of(settings))
+    cuda = settings.get("cuda")
+    if cuda and not re.fullmatch(r"\d+\.\d+", cuda):
+        raise UsageError(
+            f"runpod: cuda is {cuda[:40]!r} ({settings.origin.get('cuda', '')})", hint="write it like 12.8"
+        )
+    return RunpodProvider(Asking.of(settings), owner=owner, image=settings.get("image"), cuda=cuda)
 
 
 def examine(*, settings: Settings) -> Sequence[Finding]:

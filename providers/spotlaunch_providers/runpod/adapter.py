@@ -1,4 +1,4 @@
-"""The four methods of RunPod. Launching is not part of this version."""
+"""The four methods of RunPod. Without a key it tells prices only."""
 
 from __future__ import annotations
 
@@ -6,22 +6,28 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from spotlaunch.core.facts import Offer, Offers, Traits, Want
+from spotlaunch.core.facts import Launched, Offer, Offers, Order, SeenMachine, Traits, Want
 from spotlaunch.errors import ProviderError
+from spotlaunch_providers.runpod import figures
 from spotlaunch_providers.runpod.asking import Asking
 from spotlaunch_providers.runpod.credentials import HINT
+from spotlaunch_providers.runpod.ending import END_COMMAND
 from spotlaunch_providers.runpod.feed import SOURCE, feed_lots, query
+from spotlaunch_providers.runpod.launching import LAUNCH_S, Launching
+from spotlaunch_providers.runpod.machines import Machines
 from spotlaunch_providers.runpod.offers import CLOUDS, catalog_lots, counts, offer
 from spotlaunch_providers.shared.deadline import ASK_S, Deadline
 from spotlaunch_providers.shared.pricesonly import PricesOnly
 from spotlaunch_providers.shared.side_by_side import side_by_side
 
 NO_KEY = f"no credentials: prices only; {HINT}"
-NOT_YET = "launching on runpod is not part of this version yet"
 
 
-def traits(prices_only: str) -> Traits:
-    """RunPod's ways. It has no idempotency key; a container that ends is started again and billed on."""
+def traits(*, prices_only: str = "", image: str = figures.IMAGE) -> Traits:
+    """RunPod's ways. It has no idempotency key; a container that ends is started again and billed on.
+
+    Its community cloud stands with people, but with such as RunPod vouches for, so they count as no strangers.
+    """
     return Traits(
         settle_s=60.0,
         idempotent_launch=False,
@@ -33,19 +39,56 @@ def traits(prices_only: str) -> Traits:
         server_side_ttl=False,
         list_interval_s=15.0,
         prices_only=prices_only,
+        container_image=image,
+        end_command=END_COMMAND,
     )
 
 
 class RunpodProvider(PricesOnly):
-    """A `Provider`. ``now`` and ``ask_s`` (seconds for a whole question) are for tests."""
+    """A `Provider`. ``image`` and ``cuda``: the settings of these names.
+
+    ``now``, ``ask_s`` and ``launch_s`` (seconds for a whole question, and a whole launch) are for tests.
+    """
 
     name = "runpod"
 
-    def __init__(self, asking: Asking, *, now: Callable[[], float] = time.time, ask_s: float = ASK_S) -> None:
-        self.traits, self._hint = (traits(NOT_YET), "") if asking.credentials.key else (traits(NO_KEY), HINT)
+    def __init__(
+        self,
+        asking: Asking,
+        *,
+        owner: str = "",
+        image: str = "",
+        cuda: str = "",
+        now: Callable[[], float] = time.time,
+        ask_s: float = ASK_S,
+        launch_s: float = LAUNCH_S,
+    ) -> None:
+        found = asking.credentials.key
+        self.traits = traits(prices_only="" if found else NO_KEY, image=image or figures.IMAGE)
+        self._hint = "" if found else HINT
         self._asking = asking
-        self._now = now
-        self._ask_s = ask_s
+        self._machines = Machines(asking, owner=owner, now=now)
+        self._cuda = cuda or figures.CUDA
+        self._now, self._ask_s, self._launch_s = now, ask_s, launch_s
+
+    def launch(self, order: Order) -> Launched:
+        """A pod named after the launch key. A name is no token: a second call makes a second pod."""
+        if self.traits.prices_only:
+            self._refuse()
+        deadline, image = Deadline(self._launch_s), self.traits.container_image
+        return Launching(order, self._asking, image=image, cuda=self._cuda, deadline=deadline).run()
+
+    def list_machines(self) -> Sequence[SeenMachine]:
+        """The pods whose names begin with ``sl-<owner>-``, in pages of a thousand."""
+        if self.traits.prices_only:
+            self._refuse()
+        return self._machines.list()
+
+    def terminate(self, instance_ids: Sequence[str]) -> dict[str, str]:
+        """Deletes the pods, and with them their disks: a pod that is only stopped bills on."""
+        if self.traits.prices_only:
+            self._refuse()
+        return self._machines.end(instance_ids)
 
     def offers(self, want: Want) -> Sequence[Offer]:
         """Every GPU of the catalog that is wanted, in each size, data center and cloud. None of them is spot.

@@ -7,30 +7,40 @@ mistake of ours. Words are compared in lower case. Sources: runpod/docs and what
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from spotlaunch import errors
+from spotlaunch.core.facts import Pool, Refused, Scope
 from spotlaunch_providers.runpod.credentials import HINT
 from spotlaunch_providers.shared.codes import Row
 from spotlaunch_providers.shared.http import Reply
 
-Reach = Literal["pool", "type", "cloud"]
+Reach = Literal["pool", "market", "cloud"]
 
 _CLOUDFLARE = re.compile(r"error(?: code)?:?\s*1010", re.IGNORECASE)
 _WINDOW = re.compile(r";\s*r=(\d+);\s*t=(\d+)")
 
 
 class Code(Row[Reach]):
-    """One way. ``reach``: just the pool, every pool of the machine type, or the whole account."""
+    """One way. ``reach``: just the pool, every pool of its market, or the whole account."""
 
     __slots__ = ()
+
+
+class Denied(errors.ProviderError):
+    """A create that RunPod refused, so that surely no pod was made. ``code`` is the row of the table."""
+
+    def __init__(self, code: Code, message: str) -> None:
+        super().__init__(message, hint=code.hint)
+        self.code = code
 
 
 _FUNDS = Code(errors.OutOfFunds, "cloud", "the account has no money left", "add funds at https://console.runpod.io")
 _KEY = Code(errors.NotAuthorized, "cloud", "the API key is not accepted", HINT)
 _DRY = Code(errors.NoCapacity, "pool", "no machine of this kind is free")
 _BAD = Code(errors.InvalidOrder, "pool", "the request is not accepted")
+_BAD_ANYWHERE = Code(errors.InvalidOrder, "cloud", "the request is not accepted")
 _RETIRED = Code(errors.NotAuthorized, "cloud", "this API is retired: a newer spotlaunch is needed", "update spotlaunch")
 
 SAID: Mapping[str, Code] = {
@@ -49,10 +59,11 @@ SAID: Mapping[str, Code] = {
     "no instances available": _DRY,
     "supply_constraint": _DRY,  # GraphQL, extensions.code
     "not enough free gpus": _DRY,
-    "spot pods are no longer offered": Code(errors.InvalidOrder, "cloud", "it sells no spot pods any more"),
-    "registry auth": _BAD,
-    "network volume": _BAD,
-    "not in the requested set": _BAD,
+    "spot pods are no longer offered": Code(errors.InvalidOrder, "market", "it sells no spot pods any more"),
+    # These say something of the account, wherever the pod should go.
+    "registry auth": _BAD_ANYWHERE,
+    "network volume": _BAD_ANYWHERE,
+    "not in the requested set": _BAD_ANYWHERE,
     "unauthenticated": _KEY,  # GraphQL, extensions.code
     "rate limit exceeded": Code(errors.Throttled, "cloud", "too many calls"),
 }
@@ -65,14 +76,84 @@ STATUS: Mapping[int, Code] = {
         errors.NotAuthorized,
         "cloud",
         "the API key may not do this",
-        "give the key read access to pods and the catalog at https://console.runpod.io/user/settings",
+        "give the key access to pods (read and write) at https://console.runpod.io/user/settings",
     ),
     404: Code(errors.NotFound, "pool", "there is no such thing"),
     410: _RETIRED,
-    413: _BAD,
+    413: _BAD_ANYWHERE,
     422: _BAD,
     429: Code(errors.Throttled, "cloud", "too many calls"),
 }
+
+
+# What a create says differently from a read. 403 may be of this one pool ("access denied" where an account may not use
+# a GPU type) or of the key: `launching` tells them apart by what its other calls say.
+FORBIDDEN = Code(errors.QuotaExceeded, "pool", "this account may not have it", STATUS[403].hint)
+CREATE: Mapping[int, Code] = {
+    **STATUS,
+    403: FORBIDDEN,
+    404: Code(errors.InvalidOrder, "pool", "it knows no such GPU type or data center"),
+}
+
+# What the adapter itself finds out, before a call or after it.
+OWN: Mapping[str, Code] = {
+    "no-such-type": Code(errors.InvalidOrder, "pool", "there is no machine type {type}"),
+    "spot": SAID["spot pods are no longer offered"],
+    "over-cap": Code(errors.PriceTooLow, "pool", "{pool} costs ${price} an hour, more than the cap of ${cap}"),
+    "dearer": Code(
+        errors.PriceTooLow, "pool", "{pool} was offered at ${price} an hour and bills ${paid}: ended at once"
+    ),
+    "another": Code(errors.NoCapacity, "pool", "{pool} gave {got} instead: ended at once"),
+    "key": STATUS[403],
+    "not-reached": Code(errors.Transient, "cloud", "the call did not get through", "is the network up?"),
+}
+
+
+def refusal(code: Code, pool: Pool, message: str = "", *, retry_after_s: float | None = None) -> Refused:
+    """An alternative turned down. ``message`` is told instead of the row's own words."""
+    reach = {"cloud": Scope(provider=pool.provider), "market": Scope(provider=pool.provider, market=pool.market)}
+    return Refused(
+        scope=reach.get(code.reach) or Scope.of(pool),
+        error=code.error.__name__,
+        reason=message or code.message,
+        hint=code.hint,
+        retry_after_s=retry_after_s,
+    )
+
+
+def own(which: str, pool: Pool, **words: object) -> Refused:
+    """An alternative that the adapter turned down itself; ``words`` fill the row's message."""
+    code = OWN[which]
+    return refusal(code, pool, code.message.format(pool=pool, type=pool.instance_type, **words))
+
+
+def ends_the_call(refused: Refused) -> bool:
+    """Whether no other alternative needs to be tried after this."""
+    return refused.scope == Scope(provider=refused.scope.provider)
+
+
+def as_error(refused: Sequence[Refused]) -> errors.ProviderError:
+    """The error of the last refusal, which tells of all of them."""
+    last = refused[-1]
+    kind: type[errors.ProviderError] = getattr(errors, last.error)
+    return kind(last.reason, hint=last.hint, refused=refused, retry_after_s=last.retry_after_s)
+
+
+def judge_create(reply: Reply) -> errors.ProviderError | None:
+    """As `judge`, for the call that makes a pod: `Denied` where surely none was made, else `OutcomeUnknown`.
+
+    After any 5xx a pod may be there all the same, whatever the words [L: a client that recovers from that].
+    """
+    if reply.status < 300:
+        return None
+    said = " ".join(_words(reply.body))
+    code = _code(reply.status, said, CREATE) if reply.status < 500 else None
+    if code is None:
+        return errors.OutcomeUnknown(_told(f"answered with HTTP {reply.status}", said))
+    denied = Denied(code, _told(code.message, said))
+    if code.error is errors.Throttled:
+        denied.retry_after_s = _wait_s(reply)
+    return denied
 
 
 def judge(reply: Reply) -> errors.ProviderError | None:
@@ -89,15 +170,19 @@ def judge(reply: Reply) -> errors.ProviderError | None:
         return errors.Transient(_told(answered, said), hint="try again")
     error = found.error(_told(found.message, said), hint=found.hint)
     if found.error is errors.Throttled:
-        error.retry_after_s = reply.retry_after_s if reply.retry_after_s is not None else _window_s(reply.headers)
+        error.retry_after_s = _wait_s(reply)
     return error
 
 
-def _code(status: int, said: str) -> Code | None:
+def _wait_s(reply: Reply) -> float | None:
+    return reply.retry_after_s if reply.retry_after_s is not None else _window_s(reply.headers)
+
+
+def _code(status: int, said: str, by_status: Mapping[int, Code] = STATUS) -> Code | None:
     """By its words; by the status only below 500, where that says more than that something is wrong."""
     lowered = said.lower()
     by_words = next((code for words, code in SAID.items() if words in lowered), None)
-    return by_words or STATUS.get(status)
+    return by_words or by_status.get(status)
 
 
 def _window_s(headers: Mapping[str, str]) -> float | None:

@@ -21,6 +21,9 @@ FUNDS_HINT = "add funds at https://console.runpod.io; a pod needs money for at l
 SPEND_LIMIT = "spending is limited to $80/h unless RunPod has raised it for you"
 
 
+NOBODYS = "spotlaunch0check"
+
+
 def examine(asking: Asking) -> Sequence[Finding]:
     """Credentials, permitted calls, balance. What RunPod refuses is a finding."""
     found, deadline = asking.credentials, Deadline()
@@ -35,9 +38,11 @@ def examine(asking: Asking) -> Sequence[Finding]:
             "GET", "catalog", lambda: asking.catalog(count=1, cloud=SECURE, deadline=deadline), "/v2/catalog/gpus"
         ),
         lambda: _tried("GET", "pods", lambda: asking.newest_pods(deadline=deadline), "/v2/pods"),
+        # Nobody's pod: a key that may end pods hears that there is none.
+        lambda: _tried("DELETE", "ending pods", lambda: asking.end(NOBODYS, deadline=deadline), "/v2/pods/{id}"),
         lambda: _balance(asking, deadline),
     ]
-    names = ("catalog", "pods", "balance")
+    names = ("catalog", "pods", "ending pods", "balance")
     outcomes = side_by_side(calls, deadline=deadline, name="runpod")
     return (
         Finding(kind="credentials", name="API key", ok=True, detail=found.found),

@@ -29,4 +29,16 @@ ANY_COUNT = (1, 2, 4, 8)
 MOST_VCPUS_PER_GPU = 32
 MOST_MEMORY_GB_PER_GPU = 283
 
+# Proven on RunPod: the image of its own documentation's examples; Python 3.12, CUDA 12.8.
+IMAGE = "runpod/pytorch:1.0.2-cu1281-torch280-ubuntu2404"
+
+# The oldest driver's CUDA that a host may have, where the image's name does not tell. Hosts with older drivers than
+# the image fail with CUDA error 804; dstack asks for the same.
+CUDA = "12.8"
+
+# Container disk in GB: the default, and the least. Requests for 10 found no host where 20 did [L].
+DISK_GB, LEAST_DISK_GB = 50, 20
+
+HOURS_A_MONTH = 730
+
 NO_SPOT = "RunPod sells no spot pods any more: it has on-demand machines only"

@@ -76,7 +76,7 @@ def offer(lot: Lot, *, want: Want, now: float, source: str = "live") -> Offer:
             provider="runpod",
             region=lot.region,
             zone="",
-            instance_type=f"{lot.count}x-{lot.gpu_id.replace(' ', '-')}",
+            instance_type=instance_type(lot.gpu_id, lot.count),
             market="on-demand",
         ),
         gpu=lot.gpu,
@@ -95,6 +95,11 @@ def offer(lot: Lot, *, want: Want, now: float, source: str = "live") -> Offer:
         source=source,
         extra={"gpu_id": lot.gpu_id, "cloud": lot.cloud, "count": str(lot.count)},
     )
+
+
+def instance_type(gpu_id: str, count: int) -> str:
+    """Our word for a size of pod: RunPod has none."""
+    return f"{count}x-{gpu_id.replace(' ', '-')}"
 
 
 def availability(stock: str, region: str) -> tuple[Availability, str]:

@@ -182,7 +182,7 @@ class Fleet:
             machine.booted = True
             if self.run and machine.script:
                 self._boot(machine)
-        if machine.process is not None and machine.exit_code is None:
+        if machine.booted and machine.process is not None and machine.exit_code is None:
             machine.exit_code = machine.process.poll()
             if machine.exit_code is not None:
                 self.on_exit(machine)

@@ -6,23 +6,15 @@ from typing import Any, ClassVar
 
 from tests.fakes.clouds.runpod_data import COMMUNITY, DATA_CENTERS, SECURE, GpuType, gpu_types
 from tests.fakes.clouds.runpod_graphql import execute
-from tests.fakes.clouds.server import FakeCloud, Request, Response, route
+from tests.fakes.clouds.runpod_pods import RunpodPods, pod_key
+from tests.fakes.clouds.runpod_rules import CUDA, problem
+from tests.fakes.clouds.server import Request, Response, route
 
-PROBLEM = {"Content-Type": "application/problem+json"}
-TITLES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 410: "Gone"}
 OF_AVAILABILITY = ("product", "count", "cloud", "countryCodes", "cudaVersions", "minCudaVersion")
-CUDA = ("12.1", "12.4", "12.6", "12.8", "13.0")
 
 
-def problem(status: int, detail: str, **headers: str) -> Response:
-    """An error in the shape of RFC 9457, as REST v2 gives it."""
-    title = TITLES.get(status, "Error")
-    body = {"title": title, "status": status, "detail": detail}
-    return Response(status=status, body=body, headers={**PROBLEM, **headers})
-
-
-class FakeRunpod(FakeCloud):
-    """RunPod with its catalog, one account and no pods.
+class FakeRunpod(RunpodPods):
+    """RunPod with its catalog and one account. Its pods: `RunpodPods`.
 
     ``keys``: those that are good (None: any). ``strict_ua``: Cloudflare in front refuses Python's default user
     agents. ``retired``: what has ended answers 410. ``gpus`` may be changed by a test.
@@ -36,14 +28,12 @@ class FakeRunpod(FakeCloud):
         "forbidden": problem(403, "access denied"),
     }
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, run_machines: bool = False, boot_s: float = 0.0) -> None:
+        super().__init__(run_machines=run_machines, boot_s=boot_s)
         self.keys: set[str] | None = None
         self.strict_ua = True
         self.retired = False
         self.gpus: list[GpuType] = gpu_types()
-        self.pods: list[dict[str, Any]] = []
-        self.page_size = 1000
         self.balance = 25.5
 
     def environment(self, url: str) -> dict[str, str]:
@@ -69,7 +59,14 @@ class FakeRunpod(FakeCloud):
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         if scheme != "Bearer" or not key:
             return problem(401, "missing bearer token")
+        if (pod := self.pod_of(key)) is not None:
+            own = request.method == "DELETE" and request.path == f"/v2/pods/{pod}" and self.pod_keys_on_rest
+            return None if own else problem(403, "access denied")
         return None if self.knows(key) else problem(401, "invalid bearer token")
+
+    def pod_of(self, key: str) -> str | None:
+        """Whose own key this is, if it is a pod's."""
+        return next((pod for pod in self.pods if key == pod_key(pod)), None)
 
     def knows(self, key: str) -> bool:
         return self.keys is None or key in self.keys
@@ -149,35 +146,15 @@ class FakeRunpod(FakeCloud):
         machines = gpu.free.get(cloud, {}).get(data_center, 0) // count if sold and count <= most else 0
         return "NONE" if machines < 1 else "LOW" if machines < 3 else "MEDIUM" if machines < 9 else "HIGH"
 
-    # -- pods --------------------------------------------------------------------------------------------
-
-    @route("GET", "/v2/pods")
-    def list_pods(self, request: Request) -> Response:
-        limit, cursor = request.query.get("limit", "100"), request.query.get("cursor", "")
-        if not limit.isdigit() or not 1 <= int(limit) <= 1000:
-            return problem(422, "limit must be between 1 and 1000")
-        if cursor and not (cursor.startswith("c") and cursor[1:].isdigit()):
-            return problem(422, "cursor is not valid")
-        start = int(cursor[1:] or 0)
-        page = self.pods[start : start + min(int(limit), self.page_size)]
-        after = start + len(page)
-        more = after < len(self.pods)
-        if self.paging() == "endless-paging":
-            more, after = True, start
-        elif self.paging() == "empty-pages":
-            page, more, after = [], start < 3, start + 1
-        return Response(
-            body={"pods": page, "pagination": {"nextCursor": f"c{after}" if more else None, "hasNextPage": more}}
-        )
-
     # -- GraphQL -----------------------------------------------------------------------------------------
 
     @route("POST", "/graphql")
     def graphql(self, request: Request) -> Response:
         key = request.headers.get("Authorization", "").removeprefix("Bearer ") or request.query.get("api_key", "")
-        if key and not self.knows(key):
+        pod = self.pod_of(key)
+        if key and pod is None and not self.knows(key):
             return Response(status=401, body={"errors": [{"message": "Unauthorized"}]})
-        return execute(self, request.json or {}, signed_in=bool(key))
+        return execute(self, request.json or {}, signed_in=bool(key), pod=pod)
 
 
 _WORDS = ("NONE", "LOW", "MEDIUM", "HIGH")

@@ -33,6 +33,9 @@ type User { id: String clientBalance: Float currentSpendPerHr: Float }
 type Query {
   gpuTypes(input: GpuTypeFilter): [GpuType!] dataCenters: [DataCenter!] countryCodes: [String!] myself: User
 }
+scalar Void
+input PodTerminateInput { podId: String! }
+type Mutation { podTerminate(input: PodTerminateInput!): Void }
 """
 
 
@@ -69,8 +72,8 @@ class _Gpu:
 
 
 class _Root:
-    def __init__(self, cloud: FakeRunpod, signed_in: bool) -> None:
-        self._cloud, self._signed_in = cloud, signed_in
+    def __init__(self, cloud: FakeRunpod, signed_in: bool, pod: str | None) -> None:
+        self._cloud, self._signed_in, self._pod = cloud, signed_in, pod
 
     def gpuTypes(self, info: Any, input: Any = None) -> list[_Gpu]:  # noqa: A002, N802
         ids = [(input or {}).get("id")] if (input or {}).get("id") else (input or {}).get("ids")
@@ -82,16 +85,32 @@ class _Root:
         return [{"id": dc, "listed": True} for dc in DATA_CENTERS]
 
     def myself(self, info: Any) -> dict[str, Any]:
-        if not self._signed_in:
+        if not self._signed_in or self._pod:
             raise GraphQLError("You must be signed in.", extensions={"code": "UNAUTHENTICATED"})
         return {"id": "user_fake", "clientBalance": self._cloud.balance, "currentSpendPerHr": 0.0}
 
+    def podTerminate(self, info: Any, input: Any) -> None:  # noqa: A002, N802
+        pod = self._cloud.pods.get(input["podId"])
+        if (
+            not self._signed_in
+            or (self._pod and self._pod != input["podId"])
+            or pod is None
+            or pod.ended_at is not None
+        ):
+            raise GraphQLError("pod not found to terminate")
+        self._cloud.delete(input["podId"], "ended itself")
 
-def execute(cloud: FakeRunpod, body: dict[str, Any], *, signed_in: bool) -> Response:
-    """The answer to one query: 200 also for errors while running it, 400 for a query that is not valid."""
+
+def execute(cloud: FakeRunpod, body: dict[str, Any], *, signed_in: bool, pod: str | None = None) -> Response:
+    """The answer to one query: 200 also for errors while running it, 400 for a query that is not valid.
+
+    ``pod``: whose own key it is that came with the query. It may end that pod, and nothing else.
+    """
     query = body.get("query")
     if not isinstance(query, str):
         return Response(status=400, body={"errors": [{"message": "Must provide query string."}]})
-    done = graphql_sync(_schema(), query, root_value=_Root(cloud, signed_in), variable_values=body.get("variables"))
+    done = graphql_sync(
+        _schema(), query, root_value=_Root(cloud, signed_in, pod), variable_values=body.get("variables")
+    )
     formatted: dict[str, Any] = dict(done.formatted)
     return Response(status=200 if done.data is not None else 400, body=formatted)

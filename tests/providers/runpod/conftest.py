@@ -37,9 +37,11 @@ def settings(cloud: FakeRunpod, *, key: str = "", auth: str = "", path: str = ""
 def connect(cloud: FakeRunpod) -> Connect:
     """RunPod with a good key; ``key=""`` without; ``ask_s`` for a whole question."""
 
-    def make(*, key: str = KEY, ask_s: float = 10.0, **more: str) -> RunpodProvider:
+    def make(
+        *, key: str = KEY, owner: str = "o", ask_s: float = 10.0, launch_s: float = 10.0, **more: str
+    ) -> RunpodProvider:
         asking = Asking.of(settings(cloud, key=key, **more))
         asking._api._sleep = lambda _: None  # no test waits for the pause before a call is repeated
-        return RunpodProvider(asking, now=lambda: NOW, ask_s=ask_s)
+        return RunpodProvider(asking, owner=owner, now=lambda: NOW, ask_s=ask_s, launch_s=launch_s)
 
     return make

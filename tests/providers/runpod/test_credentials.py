@@ -11,7 +11,8 @@ from spotlaunch.errors import NotAuthorized, ProviderError, UsageError
 from spotlaunch.registry import BUILT_IN
 from spotlaunch_providers import runpod
 from spotlaunch_providers.runpod.asking import ENDPOINT, Asking
-from tests.fakes.clouds.runpod import FakeRunpod, problem
+from tests.fakes.clouds.runpod import FakeRunpod
+from tests.fakes.clouds.runpod_rules import problem
 from tests.providers.runpod.conftest import KEY, Connect, settings
 
 WANT = Want(gpus=(("H100", 1),))
@@ -54,22 +55,28 @@ def test_with_auth_none_the_real_key_is_neither_looked_for_nor_sent(own_home: Pa
     assert {c.headers["Authorization"] for c in cloud.calls} == {"Bearer none"}
 
 
-def test_without_a_key_machines_cannot_be_had_and_it_says_how_to_get_one(connect: Connect) -> None:
-    for provider, words in ((connect(key=""), "no credentials: prices only"), (connect(), "not part of this version")):
-        assert words in provider.traits.prices_only
-        offer = Offer(
-            pool=Pool(provider="runpod", region="r", zone="", instance_type="t", market="on-demand"),
-            price_usd_hour=1,  # type: ignore[arg-type]
-            seen_at=0,
-        )
-        order = Order(launch_key="sl-o-job-1-0", job="job", attempt=1, alternatives=(offer,))
-        for call in (partial(provider.launch, order), provider.list_machines, partial(provider.terminate, [])):
-            with pytest.raises(NotAuthorized, match=words):
-                call()
+def test_without_a_key_machines_cannot_be_had_and_it_says_how_to_get_one(connect: Connect, cloud: FakeRunpod) -> None:
+    provider = connect(key="")
+    assert "no credentials: prices only" in provider.traits.prices_only
+    offer = Offer(
+        pool=Pool(provider="runpod", region="r", zone="", instance_type="t", market="on-demand"),
+        price_usd_hour=1,  # type: ignore[arg-type]
+        seen_at=0,
+    )
+    order = Order(launch_key="sl-o-job-1-0", job="job", attempt=1, alternatives=(offer,))
+    for call in (partial(provider.launch, order), provider.list_machines, partial(provider.terminate, ["a1"])):
+        with pytest.raises(NotAuthorized, match="no credentials: prices only"):
+            call()
+    assert cloud.calls == []
+
+
+def test_with_a_key_machines_can_be_had_and_connecting_asks_nobody(connect: Connect, cloud: FakeRunpod) -> None:
+    assert connect().traits.prices_only == ""
+    assert cloud.calls == []
 
 
 def test_a_bad_setting_is_told_before_anything_is_asked(own_home: Path) -> None:
-    for values in ({"endpoint": "http://api.runpod.io"}, {"endpoint": "ftp"}, {"auth": "none"}):
+    for values in ({"endpoint": "http://api.runpod.io"}, {"endpoint": "ftp"}, {"auth": "none"}, {"cuda": "twelve"}):
         with pytest.raises(UsageError):
             runpod.connect(owner="o", folder=own_home, settings=Settings(provider="runpod", values=values))
 
@@ -85,7 +92,8 @@ def test_check_tells_what_was_found_and_what_is_permitted(cloud: FakeRunpod) -> 
     assert found["pods"].detail == "GET /v2/pods: permitted"
     assert found["balance"].detail.startswith("$25.50, spending $0.00/h now; spending is limited to $80/h")
     assert "no spot pods" in found["spot pods"].detail
-    assert cloud.called("/v2/pods")[0].query == {"limit": "1"}
+    assert found["ending pods"].detail == "DELETE /v2/pods/{id}: permitted"
+    assert cloud.called("/v2/pods$")[0].query == {"limit": "1"}
 
 
 def test_check_tells_each_gap_with_a_hint(cloud: FakeRunpod) -> None:
@@ -105,7 +113,7 @@ def test_check_without_a_key_says_where_one_comes_from(cloud: FakeRunpod) -> Non
 
 def test_check_with_a_bad_key_has_findings_and_no_error(cloud: FakeRunpod) -> None:
     found = {f.name: f for f in runpod.examine(settings=settings(cloud, key="rpa_notgood"))}
-    assert [found[n].ok for n in ("API key", "catalog", "pods", "balance")] == [True, False, False, False]
+    assert [n for n, f in found.items() if f.ok] == ["API key", "spot pods"]
 
 
 def test_the_key_shows_nowhere(connect: Connect, cloud: FakeRunpod) -> None:
@@ -123,4 +131,4 @@ def test_the_key_shows_nowhere(connect: Connect, cloud: FakeRunpod) -> None:
 
 def test_the_module_is_light_and_registered() -> None:
     assert BUILT_IN["runpod"] == "spotlaunch_providers.runpod"
-    assert set(runpod.SETTINGS) == {"endpoint", "auth", "api_key"}
+    assert set(runpod.SETTINGS) == {"endpoint", "auth", "api_key", "image", "cuda"}
