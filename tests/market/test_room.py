@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
@@ -9,8 +10,9 @@ import pytest
 
 from spotlaunch.core.facts import Launched, Offer, Order, SeenMachine, Want
 from spotlaunch.errors import NotAuthorized, OutcomeUnknown
-from spotlaunch.market.room import CACHE_SHARE, Room
+from spotlaunch.market.room import CACHE_SHARE, WARM_S, Room
 from tests.core.worlds import CLOUD, NOW, a_pool, an_offer
+from tests.fakes.waiting import eventually
 
 WANT = Want()
 
@@ -172,3 +174,57 @@ def test_an_answer_does_not_wait_for_its_prices_to_be_written_down(workers: Exec
     room = Room({"a": good("a")}, now=clock, workers=workers, note=note)
     assert room.ask(WANT, deadline_s=2).offers == (offer_of("a"),)
     end.set()
+
+
+# -- for machines that may be taken -----------------------------------------------------------------------
+
+
+def test_whoever_loses_a_machine_takes_answers_that_are_at_hand(workers: Executor, clock: Hands) -> None:
+    shop = Shop("cloud", lambda: [an_offer()])
+    room = Room({"cloud": shop}, now=clock, workers=workers)
+    room.ask(WANT)
+    clock.now += 250
+    assert room.ask(WANT, at_hand_s=270).offers == (an_offer(),)
+    assert shop.asked == 1
+    room.ask(WANT)
+    assert shop.asked == 2
+
+
+def test_whoever_loses_a_machine_does_not_wait_for_a_cloud_that_hangs(workers: Executor, clock: Hands) -> None:
+    open_, hangs = threading.Event(), Shop("slow", list)
+    hangs.sell = lambda: [an_offer()] if open_.wait(20) else []
+    room = Room({"cloud": Shop("cloud", lambda: [an_offer()]), "slow": hangs}, now=clock, workers=workers)
+    try:
+        room.ask(WANT, deadline_s=0.05)
+        clock.now += 100
+        began = time.monotonic()
+        asked = room.ask(WANT, deadline_s=10, at_hand_s=270)
+        assert time.monotonic() - began < 5
+        assert asked.offers == (an_offer(),)
+        assert set(asked.failures) == {"slow"}
+    finally:
+        open_.set()
+
+
+def test_what_is_kept_warm_is_asked_again_before_it_is_too_old_and_nobody_waits(
+    workers: Executor, clock: Hands
+) -> None:
+    shop = Shop("cloud", lambda: [an_offer()])
+    room = Room({"cloud": shop}, now=clock, workers=workers)
+    room.ask(WANT)
+    for seconds, asked in ((WARM_S - 1, 1), (2, 2), (1, 2)):
+        clock.now += seconds
+        room.keep_warm(WANT)
+        eventually(lambda asked=asked: shop.asked == asked)
+
+
+def test_a_cloud_that_wants_a_person_first_is_told_apart_from_one_that_is_away(workers: Executor, clock: Hands) -> None:
+    def no_login() -> Sequence[Offer]:
+        raise NotAuthorized("the key is not accepted")
+
+    def away() -> Sequence[Offer]:
+        raise OutcomeUnknown("did not answer")
+
+    room = Room({"a": Shop("a", no_login), "b": Shop("b", away)}, now=clock, workers=workers)
+    asked = room.ask(WANT)
+    assert (set(asked.failures), asked.shut) == ({"a", "b"}, {"a"})

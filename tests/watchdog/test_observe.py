@@ -160,3 +160,33 @@ def test_a_slow_store_says_nothing_and_holds_no_other_job_up(
     finally:
         gate.set()
     assert (found["slow"].ok, found[JOB].ok) == (False, True)
+
+
+def test_where_something_was_asked_to_end_it_is_looked_for_soon_and_only_for_a_while(clock: SimClock) -> None:
+    mine = listings(clock, Cloud())
+    mine.take(BUSY)
+    mine.hurry(["cloud"])
+    assert mine.next_at(BUSY) == NOW + min(CLOUD.list_interval_s, observe.ENDING_LISTING_S)
+    clock.advance(observe.ENDING_HURRY_S + 1)
+    mine.take(BUSY)
+    assert mine.next_at(BUSY) == clock.now() + CLOUD.list_interval_s
+
+
+def test_a_listing_that_is_late_holds_nobody_up_and_is_looked_for_again(clock: SimClock, workers: Executor) -> None:
+    go_on = threading.Event()
+    cloud = Cloud()
+    cloud.before = lambda _: go_on.wait(20)
+    mine = listings(clock, cloud, workers=workers)
+    try:
+        assert mine.take(BUSY) == ()
+        assert mine.next_at(BUSY) == NOW + observe.LATE_LOOK_S
+    finally:
+        go_on.set()
+    assert [listing.started_at for listing in mine.take(BUSY, patient=True)] == [NOW]
+
+
+def test_a_pace_of_our_own_makes_listings_more_frequent_and_never_rarer(clock: SimClock) -> None:
+    for most_s, every_s in ((0.5, 0.5), (900.0, CLOUD.list_interval_s)):
+        mine = Listings({"cloud": Cloud()}, now=clock.now, workers=AtOnce(), most_s=most_s)
+        mine.take(BUSY)
+        assert mine.next_at(BUSY) == clock.now() + every_s
