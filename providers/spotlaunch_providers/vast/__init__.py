@@ -22,6 +22,7 @@ SETTINGS = {
     "api_key": Setting(help="the API key", env=("VAST_API_KEY",), secret=True),
     "verified": Setting(help="`any`: also machines that Vast.ai has not verified (default: `only` verified ones)"),
     "min_reliability": Setting(help="the least reliability of a machine, 0 to 1 (default: 0.95)"),
+    "min_cuda": Setting(help="the CUDA that a host's driver must know at least (default: 12.4)"),
 }
 
 

@@ -17,7 +17,7 @@ from spotlaunch.core.facts import Pool, Refused, Scope
 from spotlaunch_providers.shared.codes import Row
 from spotlaunch_providers.shared.http import Reply
 from spotlaunch_providers.vast.credentials import HINT
-from spotlaunch_providers.vast.figures import MOST_COMMAND_BYTES, SEARCH_PAUSE_S
+from spotlaunch_providers.vast.figures import CREATE_PENALTY_S, MOST_COMMAND_BYTES, SEARCH_PAUSE_S
 
 Reach = Literal["pool", "machine", "cloud"]
 
@@ -131,7 +131,8 @@ def judge_create(reply: Reply) -> errors.ProviderError | None:
         found = STATUS[reply.status]
     if found is not None or contract:
         found = found or _HALF_MADE
-        rest_s = _rest_s(reply, code, said) if found.error is errors.Throttled else None
+        busy = found.error is errors.Throttled
+        rest_s = max(CREATE_PENALTY_S, _rest_s(reply, code, said)) if busy else None
         return Refusal(found, _told(found.message, said or code), contract=contract, retry_after_s=rest_s)
     answered = f"answered with HTTP {reply.status}" if reply.status >= 300 else "answered with an error"
     return errors.OutcomeUnknown(_told(answered, said or code))

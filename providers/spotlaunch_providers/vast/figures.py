@@ -43,6 +43,9 @@ MIN_RELIABILITY = 0.95
 INTERVALS_S = {"create": 4.5, "destroy": 3.0, "show": 2.0, "list": 1.0}
 INTERVAL_MARGIN = 1.05
 
+# [D] Who creates too often is refused for so long.
+CREATE_PENALTY_S = 12.0
+
 # A launch tries up to eight alternatives, so far apart. An ending asks for as many as it can, the others next time.
 LAUNCH_S = 60.0
 END_S = 60.0
@@ -56,6 +59,8 @@ PAGE = 25  # [D] rows of the listing at most
 IMAGE = "pytorch/pytorch:2.5.1-cuda12.4-cudnn9-runtime"
 # [D] A host's driver must know the CUDA of the image, or the container never starts.
 MIN_CUDA = 12.4
+# [I] Seconds that a host's listing must last on: with it ends every contract there.
+MIN_LEFT_S = 6 * 3600.0
 LEAST_DISK_GB = 8.0  # [D]
 MOST_COMMAND_BYTES = 4096  # [D] of all `args`
 

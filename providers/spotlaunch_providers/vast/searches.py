@@ -20,10 +20,11 @@ TYPES: Mapping[Market, str] = {"spot": "bid", "on-demand": "ondemand"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Terms:
-    """Which hosts will do."""
+    """Which hosts will do. ``min_cuda``: what their driver must know for the image to start."""
 
     verified_only: bool = True
     min_reliability: float = figures.MIN_RELIABILITY
+    min_cuda: float = figures.MIN_CUDA
 
     @staticmethod
     def of(settings: Settings) -> Terms:
@@ -34,17 +35,11 @@ class Terms:
                 f"vast: verified is {verified[:40]!r} ({settings.origin.get('verified', '')})",
                 hint="write `any` for hosts that are not verified too; else leave it out",
             )
-        text = settings.get("min_reliability", str(figures.MIN_RELIABILITY))
-        try:
-            least = float(text)
-        except ValueError:
-            least = -1.0
-        if not 0 <= least <= 1:
-            raise UsageError(
-                f"vast: min_reliability is {text[:40]!r} ({settings.origin.get('min_reliability', '')})",
-                hint="write a number from 0 to 1, like 0.95",
-            )
-        return Terms(verified_only=verified == "only", min_reliability=least)
+        return Terms(
+            verified_only=verified == "only",
+            min_reliability=_between(settings, "min_reliability", figures.MIN_RELIABILITY, 0, 1),
+            min_cuda=_between(settings, "min_cuda", figures.MIN_CUDA, 0, 99),
+        )
 
     def fit(self, row: Mapping[str, Any], disk_gb: float) -> bool:
         """Whether what a row says of itself is what was searched for. What it does not say it is trusted with."""
@@ -54,6 +49,8 @@ class Terms:
             and not row.get("external")
             and (not self.verified_only or row.get("verification", "verified") == "verified")
             and _at_least(row.get("reliability2"), self.min_reliability)
+            and _at_least(row.get("cuda_max_good"), self.min_cuda)
+            and _at_least(row.get("duration"), figures.MIN_LEFT_S)
             and _at_least(row.get("disk_space"), disk_gb)
         )
 
@@ -82,6 +79,8 @@ class Search:
             "rented": {"eq": False},
             "external": {"eq": False},
             "reliability2": {"gte": terms.min_reliability},
+            "cuda_max_good": {"gte": terms.min_cuda},
+            "duration": {"gte": figures.MIN_LEFT_S},
             "disk_space": {"gte": self.disk_gb},
             "allocated_storage": self.disk_gb,
             "order": [["dph_total", "asc"]],
@@ -145,6 +144,21 @@ def _kinds(want: Want) -> Iterator[tuple[tuple[str, ...], tuple[str, ...], int]]
             by_count.setdefault(count, []).extend(asked_for(name))
     for count, names in by_count.items():
         yield tuple(dict.fromkeys(names)), (), count
+
+
+def _between(settings: Settings, key: str, usual: float, least: float, most: float) -> float:
+    """A setting that is a number. Raises `UsageError` for what is none, or none of these."""
+    text = settings.get(key, str(usual))
+    try:
+        value = float(text)
+    except ValueError:
+        value = least - 1
+    if not least <= value <= most:
+        raise UsageError(
+            f"vast: {key} is {text[:40]!r} ({settings.origin.get(key, '')})",
+            hint=f"write a number from {least:g} to {most:g}, like {usual:g}",
+        )
+    return value
 
 
 def _at_least(value: Any, least: float) -> bool:

@@ -78,6 +78,7 @@ def test_without_a_key_machines_cannot_be_had_and_it_says_how_to_get_one(connect
         {"min_reliability": "very"},
         {"min_reliability": "95"},
         {"min_reliability": "nan"},
+        {"min_cuda": "twelve"},
     ],
     ids=str,
 )
@@ -133,4 +134,4 @@ def test_the_key_and_the_account_show_nowhere(connect: Connect, cloud: FakeVast)
 
 def test_the_module_is_light_and_registered() -> None:
     assert BUILT_IN["vast"] == "spotlaunch_providers.vast"
-    assert set(vast.SETTINGS) == {"endpoint", "auth", "api_key", "verified", "min_reliability"}
+    assert set(vast.SETTINGS) == {"endpoint", "auth", "api_key", "verified", "min_reliability", "min_cuda"}
