@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
+from spotlaunch.core.facts import Offer, Order, Want
 from spotlaunch.core.settings import Settings
 from spotlaunch_providers.vast.adapter import VastProvider
 from spotlaunch_providers.vast.asking import Asking
@@ -13,6 +14,7 @@ from tests.fakes.clouds.vast import FakeVast
 from tests.fakes.clouds.vast_data import asks
 
 KEY = "vastMARKERKEY0123456789abcdef"
+SECRET = "hush-vast-77ab1"
 NOW = 1_790_000_000.0
 
 Connect = Callable[..., VastProvider]
@@ -77,3 +79,23 @@ def ask(**fields: Any) -> Row:
     }
     row |= plain | fields
     return row | {"ask_contract_id": fields.get("ask_contract_id", row["id"])}
+
+
+def sell(cloud: FakeVast, *prices: float, **fields: Any) -> None:
+    """Hosts with one GPU each, at these prices on demand; bids begin at half of them."""
+    cloud.asks = [
+        ask(**{"id": n, "machine_id": n, "dph_base": usd, "min_bid": usd / 2, "gpu_frac": 1.0, **fields})
+        for n, usd in enumerate(prices, 1)
+    ]
+
+
+def offered(provider: VastProvider, market: str = "spot") -> list[Offer]:
+    """What is on offer in one market, cheapest first."""
+    found = [o for o in provider.offers(Want()) if o.pool.market == market]
+    return sorted(found, key=lambda o: o.price_usd_hour)
+
+
+def order(alternatives: Sequence[Offer], key: str = "sl-o-job-1-0", **fields: Any) -> Order:
+    """An order with a script of one word."""
+    told: Row = {"job": "job", "attempt": 1, "script": "true", "secret_env": {"TOKEN": SECRET}, **fields}
+    return Order(launch_key=key, alternatives=tuple(alternatives), **told)
