@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spotlaunch.cli import render
@@ -75,13 +75,13 @@ def run(*, providers: Sequence[str], yes: bool, as_json: bool) -> int:
             if found.strays and (yes or (not as_json and _agreed(found.strays))):
                 # An answer takes its time; a watchdog that woke up meanwhile may keep one of them by now.
                 book = _remembered(store, connected.providers)
-                strays = [s for s in compare(listings.values(), book) if s.verdict == "stray"]
-                ended = _end(strays, connected.providers, workers)
+                found = replace(found, standing=tuple(compare(listings.values(), book)))
+                ended = _end(found.strays, connected.providers, workers)
         finally:
             workers.shutdown(wait=False)
     if as_json:
         render.as_json(_json(found, ended))
-    elif found.strays:
+    else:
         _tell_ended(found.strays, ended)
     standing = [s for s in found.strays if _id(s) not in ended.gone]
     return 1 if standing or found.silent else 0
@@ -214,6 +214,8 @@ def _cells(s: Standing, now: float) -> list[str]:
 
 
 def _tell_ended(strays: Sequence[Standing], ended: Ended) -> None:
+    if not strays:
+        return
     if not ended.asked:
         render.warn(f"{_count(strays, 'stray')} left as found", hint="`spotlaunch gc --yes` ends them")
         return

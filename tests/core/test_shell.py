@@ -83,5 +83,5 @@ def test_ssh_understands_the_line_also_with_blanks_and_percents_in_paths() -> No
     assert (told["hostname"], told["user"], told["port"]) == ("203.0.113.7", "ubuntu", "2222")
     assert told["identitiesonly"] == "yes"
     assert told["stricthostkeychecking"] == "accept-new"
-    assert told["userknownhostsfile"] == "/tmp/a b%%h/hosts"
+    assert told["userknownhostsfile"] == "/tmp/a b%h/hosts"
     assert told["identityfile"] == "/tmp/a b%%h/key"
