@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from spotlaunch.agent.environment import program_env, secret_values
+from spotlaunch.agent.container import Container
+from spotlaunch.agent.environment import container_names, program_env, secret_values
 from spotlaunch.agent.identity import take_identity
 from spotlaunch.agent.leave import LAST_WORD_S, PATIENCE_S, Leave, Reasons, grace_left_s, lived_s, wrote_to_the_end
 from spotlaunch.agent.logs import Spool
@@ -24,6 +25,8 @@ from spotlaunch.agent.settle import Settle
 from spotlaunch.agent.sync import Sync
 from spotlaunch.agent.task import Task
 from spotlaunch.agent.wake import Wake
+from spotlaunch.agent.watchers.choose import watcher_for
+from spotlaunch.agent.watchers.watcher import Ears
 from spotlaunch.core.wire import Ask, Entry, OrderDoc, Status
 from spotlaunch.errors import BlobsUnavailable, LeaseHeld, Superseded
 from spotlaunch.storage.checkpoints import Saver
@@ -55,7 +58,8 @@ class Agent:
         self._umask = umask
         self._wake = Wake()
         self._notices = Notices(settings.notice_file)
-        self._reasons = Reasons(self._notices)
+        self._reasons = Reasons(self._notices, limits=settings.limits, machine_lived_s=settings.lived_s)
+        self._watcher = watcher_for(settings, Ears(notice=self._noticed, danger=self._in_danger))
         self._stop = threading.Event()
         self._prepare = Preparation(settings, blobs, self._stop)
         self._report = Report(settings.attempt)
@@ -67,6 +71,7 @@ class Agent:
         self._mail_task: Task[None] | None = None
         self._sync_task: Task[None] | None = None
         self._program: Program | None = None
+        self._container: Container | None = None
         self._everything_written = True
         self._hushed = False
 
@@ -74,6 +79,8 @@ class Agent:
         """The whole attempt; returns why it ended. Main thread only."""
         self._wake.on_signals()
         self._notices.on_signals()
+        if self._watcher is not None:
+            self._watcher.start()
         try:
             self._attempt()
         except Leave as leave:
@@ -84,6 +91,10 @@ class Agent:
         finally:
             if self._program is not None:
                 self._program.kill()
+            if self._container is not None:
+                self._container.remove()
+            if self._watcher is not None:
+                self._watcher.acknowledge()
         return "left before"
 
     # -- the attempt, in order -----------------------------------------------------------------------------
@@ -96,6 +107,8 @@ class Agent:
         self._order, before = self._get("order", self._prepare.read_order)
         if before is not None and before.phase == "left":
             return  # the container was started again after its work was done
+        if self._settings.letter:
+            Task("letter", self._prepare.burn_letter, self._wake).start()
         # Started again, it is not given its time and money again.
         self._reasons.obey(self._order, lived_s=lived_s(before, now=time.time(), up_s=time.monotonic()))
         self._open_mail(before)
@@ -111,6 +124,8 @@ class Agent:
         restored = self._restore(folder)
         resume = newest_restored(folder) if restored.manifest is not None else ""
         env = program_env(self._settings, self._order, folder=folder, resume=resume)
+        if self._container is not None:
+            self._get("container", lambda: self._make_container(env, folder))
         if self._order.setup:
             self._setup(env)
         self._start_sync(folder, head, restored)
@@ -124,7 +139,7 @@ class Agent:
         if before is not None:
             chunks = self._get("output", self._prepare.chunks_logged)
             self._report.go_on_from(before)
-        masker = Masker(secret_values(order.secrets, self._secret))
+        masker = Masker(secret_values(order.secrets, self._secret, more=self._settings.pass_names))
         self._progress.masker = masker
         self._spool = Spool(self._settings.scratch / "output.log", masker, taken=chunks)
         self._mail = Mail(
@@ -135,6 +150,7 @@ class Agent:
             every_s=max(LEAST_REPORT_S, order.report_every_s),
             on_ask=self._asked,
             on_successor=self._superseded,
+            sign=self._settings.reached,
         )
 
     def _start_mail(self) -> None:
@@ -144,10 +160,23 @@ class Agent:
         order = self._order
         self._get("bundle", lambda: self._prepare.unpack(order))
         folder = self._get("folder", lambda: self._prepare.checkpoint_dir(order))
+        if self._settings.image:
+            self._get("image", self._fetch_image)
         if order.predecessor:
             self._report.set(phase="waiting")
             self._get("wait", lambda: self._prepare.wait_for_predecessor(order, lambda: self._reasons.ask))
         return folder
+
+    def _fetch_image(self) -> None:
+        name = f"spotlaunch-{self._order.job}-{self._order.attempt}"
+        box = Container(self._settings.image, name=name, scratch=self._settings.scratch, stop=self._stop)
+        box.pull(lambda text: self._report.note("image", text))
+        self._container = box
+
+    def _make_container(self, env: dict[str, str], folder: Path) -> None:
+        assert self._container is not None
+        names = container_names(self._settings, self._order)
+        self._container.make(names, env, work=self._settings.work, folder=folder)
 
     def _restore(self, folder: Path) -> Restored:
         self._report.set(phase="restoring")
@@ -196,6 +225,15 @@ class Agent:
         self._reasons.ask = ask
         self._wake.ring()
 
+    def _noticed(self, deadline_at: float | None) -> None:
+        self._notices.tell(deadline_at)
+        self._wake.ring()
+
+    def _in_danger(self, words: str) -> None:
+        self._report.note("danger", words)
+        if self._sync_task is not None:
+            self._sync.save_soon()
+
     def _superseded(self) -> None:
         self._reasons.superseded.set()
         self._wake.ring()
@@ -228,7 +266,8 @@ class Agent:
         """Run a command to its end; returns its exit code. Raises `Leave` when it had to be ended."""
         self._report.set(phase=phase)
         try:
-            program = Program(command, cwd=self._settings.work, env=env, spool=self._spool, umask=self._umask)
+            work, box = self._settings.work, self._container
+            program = Program(command, cwd=work, env=env, spool=self._spool, umask=self._umask, box=box)
         except (OSError, ValueError) as e:
             raise Leave("error", error=f"cannot start the program: {e}") from e
         self._program = program

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from spotlaunch.agent.notice import Notice, Notices
@@ -19,6 +19,7 @@ PATIENCE_S = {
     "superseded": 15.0,  # another has the job; this only tidies up
     "runtime": 300.0,
     "budget": 300.0,
+    "ttl": 300.0,
     "error": 300.0,
 }
 
@@ -46,20 +47,26 @@ class Leave(Exception):
 
 @dataclass(frozen=True)
 class Limit:
-    """A limit of the order in seconds of some clock: when to begin leaving, and when to be gone."""
+    """A limit in seconds of some clock: when to begin leaving, and when to be gone."""
 
     leave_at: float
     end_at: float
     why: str
 
 
-def first_limit(order: OrderDoc, began_at: float) -> Limit | None:
-    """The limit that an attempt reaches first, if it has any."""
+def limits_of(order: OrderDoc) -> dict[str, float]:
+    """By why an agent leaves at it: what is left of each limit in seconds, 0 where there is none."""
+    return {"runtime": order.runtime_left_s, "budget": order.budget_left_s, "ttl": order.ttl_left_s}
+
+
+def first_limit(left_s: Mapping[str, float], began_at: Mapping[str, float], grace_s: float) -> Limit | None:
+    """The limit that an attempt reaches first, if it has any. ``began_at``: since when each is counted."""
     limits = []
-    for left_s, why in ((order.runtime_left_s, "runtime"), (order.budget_left_s, "budget")):
-        if left_s > 0:
-            ahead_s = min(order.grace_s + LEAVE_AHEAD_S, left_s * AHEAD_MOST)
-            limits.append(Limit(began_at + left_s - ahead_s, began_at + left_s, why))
+    for why, seconds in left_s.items():
+        if seconds > 0:
+            ahead_s = min(grace_s + LEAVE_AHEAD_S, seconds * AHEAD_MOST)
+            end_at = began_at[why] + seconds
+            limits.append(Limit(end_at - ahead_s, end_at, why))
     return min(limits, key=lambda limit: limit.end_at, default=None)
 
 
@@ -77,17 +84,34 @@ def lived_s(before: Status | None, *, now: float, up_s: float) -> float:
 class Reasons:
     """Notices, asks, limits, and the word that we are a ghost."""
 
-    def __init__(self, notices: Notices, *, mono: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        notices: Notices,
+        *,
+        limits: Mapping[str, float] | None = None,
+        machine_lived_s: float = 0.0,
+        mono: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``limits`` hold until there is an order. ``machine_lived_s``: what the machine's time to live has lost."""
         self.superseded = threading.Event()
         self.ask: Ask | None = None
         self._notices = notices
         self._mono = mono
         self._began_at = mono()
-        self._limit: Limit | None = None
+        self._machine_began_at = self._began_at - machine_lived_s
+        self._known = dict(limits or {})
+        self._limit = self._first(self._known, self._began_at, OrderDoc.grace_s)
 
     def obey(self, order: OrderDoc, *, lived_s: float = 0.0) -> None:
         """Take the limits of an order, counted from our own start, or from that of our life before."""
-        self._limit = first_limit(order, min(self._began_at, self._mono() - lived_s))
+        limits = limits_of(order)
+        # The guard ends the machine at the letter's time to live, whatever the order says.
+        limits["ttl"] = min(filter(None, (limits["ttl"], self._known.get("ttl", 0.0))), default=0.0)
+        self._limit = self._first(limits, min(self._began_at, self._mono() - lived_s), order.grace_s)
+
+    def _first(self, limits: Mapping[str, float], began_at: float, grace_s: float) -> Limit | None:
+        since = {why: self._machine_began_at if why == "ttl" else began_at for why in limits}
+        return first_limit(limits, since, grace_s)
 
     def notice(self) -> Notice | None:
         """The machine will be taken: since when it is known, and when."""

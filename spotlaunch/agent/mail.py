@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from spotlaunch.agent.logs import Spool
@@ -26,7 +28,8 @@ class Mail:
     """Sends what there is to send every ``every_s``, and at once when something important changes.
 
     ``work`` is for a `Task`; it ends when `finish` was asked and everything is delivered. ``on_ask`` is
-    called when something new is asked of us, ``on_successor`` when a later attempt has claimed.
+    called when something new is asked of us, ``on_successor`` when a later attempt has claimed. The file ``sign`` is
+    touched whenever the store has taken a report.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class Mail:
         every_s: float,
         on_ask: Callable[[Ask], None],
         on_successor: Callable[[], None],
+        sign: Path | None = None,
         mono: Callable[[], float] = time.monotonic,
     ) -> None:
         self._mailbox = mailbox
@@ -49,6 +53,7 @@ class Mail:
         self._every_s = every_s
         self._on_ask = on_ask
         self._on_successor = on_successor
+        self._sign = sign
         self._mono = mono
         self._bell = threading.Event()
         self._sending = threading.Lock()
@@ -129,6 +134,9 @@ class Mail:
         with self._sending:
             self._mailbox.put_status(self._report.status)
             self._sent_at = self._mono()
+        if self._sign is not None:
+            with suppress(OSError):  # a full disk: the guard then believes that the store is away, and is right to
+                self._sign.touch()
 
     def _send_quietly(self) -> None:
         try:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from spotlaunch.agent.agent import Agent
+from spotlaunch.agent.console import say
+from spotlaunch.agent.environment import secret_of
 from spotlaunch.agent.program import adopt_orphans
 from spotlaunch.agent.settings import read_settings
 from spotlaunch.errors import SpotlaunchError
@@ -20,18 +21,11 @@ def main() -> None:
         settings = read_settings()
         blobs = open_blobs(settings.store_url, endpoint=settings.store_endpoint, region=settings.store_region)
         adopt_orphans()
-        agent = Agent(settings, blobs, secrets=os.environ.get, umask=umask)
-        _say(f"attempt {settings.attempt} of {settings.job} begins")
-        _say(f"attempt {settings.attempt} of {settings.job} has left: {agent.live()}")
+        agent = Agent(settings, blobs, secrets=secret_of, umask=umask)
+        say("agent", f"attempt {settings.attempt} of {settings.job} begins")
+        say("agent", f"attempt {settings.attempt} of {settings.job} has left: {agent.live()}")
         code = 0
     except SpotlaunchError as e:
-        _say(f"error: {e.message}" + (f"\nhint: {e.hint}" if e.hint else ""))
-    finally:
-        sys.stderr.flush()
+        say("agent", f"error: {e.message}" + (f"\nhint: {e.hint}" if e.hint else ""))
     # At once: threads that wait for a store which does not answer must not keep a machine up.
     os._exit(code)
-
-
-def _say(text: str) -> None:
-    """For whoever looks at the machine's console."""
-    sys.stderr.write(f"spotlaunch agent: {text}\n")

@@ -1,4 +1,4 @@
-"""Being told that the machine will be taken: by a file, or by a signal to the agent."""
+"""Being told that the machine will be taken: by a file, a signal to the agent, or a watcher (`agent.watchers`)."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ class Notices:
         self._now = now
         self._mono = mono
         self._signalled = False
+        self._told: tuple[float | None] | None = None
         self._found: Notice | None = None
 
     def on_signals(self) -> None:
@@ -43,11 +44,20 @@ class Notices:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._mark)
 
+    def tell(self, deadline_at: float | None) -> None:
+        """The machine will be taken at ``deadline_at`` (wall clock; None: nobody knows). From any thread; may be
+        repeated, and a deadline that is told later counts when none was known."""
+        if self._told is None or self._told[0] is None:
+            self._told = (deadline_at,)
+
     def look(self) -> Notice | None:
         """The notice, once there is one. A deadline that becomes known later is added."""
         if self._found is not None and self._found.deadline is not None:
             return self._found
         there, deadline_at = self._read_file()
+        told = self._told
+        if told is not None:
+            there, deadline_at = True, deadline_at if deadline_at is not None else told[0]
         if self._found is None and (there or self._signalled):
             self._found = Notice(at=self._now(), deadline_at=None, deadline=None)
         if self._found is not None and deadline_at is not None:

@@ -65,6 +65,10 @@ class Preparation:
                 raise CannotGoOn(f"there is no order for attempt {self._settings.attempt} of {self._job}")
             self._pause(LONGEST_RETRY_S / 5)
 
+    def burn_letter(self) -> None:
+        """Delete the letter that brought us here: what can be read once cannot be read by another."""
+        self._patiently(lambda: self._blobs.delete([wire.start_key(self._job, self._settings.attempt)]))
+
     def chunks_logged(self) -> int:
         """How many chunks of output this attempt has in the store already."""
         folder = wire.log_key(self._job, self._settings.attempt, 0).rpartition("/")[0]

@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from spotlaunch.agent.logs import Spool
 
@@ -31,16 +31,34 @@ def adopt_orphans() -> None:
         return
 
 
+class Box(Protocol):
+    """Where a command runs instead of right here (`agent.container`)."""
+
+    def argv(self, command: str) -> list[str]: ...
+
+    def kill(self) -> None: ...
+
+
 class Program:
     """One command, from start to the end of its last process.
 
     It stays in the agent's session, so that the machine's host finds it, but in its own process group, so
-    that signals reach all of it and not us. Output goes to ``spool``.
+    that signals reach all of it and not us. Output goes to ``spool``. ``box``: a container to run it in.
     """
 
-    def __init__(self, command: str, *, cwd: Path, env: Mapping[str, str], spool: Spool, umask: int) -> None:
+    def __init__(
+        self,
+        command: str,
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        spool: Spool,
+        umask: int,
+        box: Box | None = None,
+    ) -> None:
+        self._box = box
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", PATIENT_SHELL + command],
+            box.argv(command) if box is not None else ["/bin/sh", "-c", PATIENT_SHELL + command],
             cwd=cwd,
             env=dict(env),
             stdin=subprocess.DEVNULL,
@@ -77,6 +95,8 @@ class Program:
         """End all of it, now, also what has left the group. Returns when it is gone."""
         if self._gone:
             return  # its number may be another's by now
+        if self._box is not None:
+            self._box.kill()
         self._signal(signal.SIGKILL)
         self._process.wait()
         for _ in range(KILL_ROUNDS):

@@ -93,6 +93,7 @@ class Sync:
         self._finishing = False
         self._everything = False
         self._hurry = False
+        self._soon = False
         self._died_at: float | None = None
         self._retry_s = FIRST_RETRY_S
         self._retry_at = 0.0
@@ -106,6 +107,11 @@ class Sync:
         self._step = step
         if saved:
             self._saved = dict(look.complete)
+
+    def save_soon(self) -> None:
+        """The machine is in danger: what is complete is saved without waiting for its turn. From any thread."""
+        self._soon = True
+        self._bell.set()
 
     def stopped_writing(self) -> None:
         """The program is dead: that a file has not changed since tells nothing about it any more."""
@@ -147,7 +153,8 @@ class Sync:
         self._looked_s = self._mono() - began_at
         if all(self._saved.get(name) == entry for name, entry in look.complete.items()):
             return True
-        if finishing or (self.pace.due(self._mono()) and self._mono() >= self._retry_at):
+        due = self._soon or self.pace.due(self._mono())
+        if finishing or (due and self._mono() >= self._retry_at):
             return self._save(look, finishing)
         return False
 
@@ -175,6 +182,7 @@ class Sync:
         except OSError as e:
             self._failed(f"the checkpoint of step {step} could not be held still: {e.strerror or e}")
             return False
+        self._soon = False
         self._retry_s, self._retry_at, self._failures = FIRST_RETRY_S, 0.0, 0
         self._saved, self._step = dict(look.complete), step
         self._report.committed(entry)

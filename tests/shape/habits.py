@@ -23,7 +23,9 @@ MAY_NAME_A_PROVIDER = {
 # Who may write to a stream or end the process besides cli/, and why.
 MAY_SPEAK = {
     "spotlaunch/__main__.py": "the door: errors become words on stderr, and exit codes",
-    "spotlaunch/agent/main.py": "a program of its own; it speaks on its machine's console",
+    "spotlaunch/agent/main.py": "a program of its own, whose threads must not keep it up",
+    "spotlaunch/agent/start.py": "a program of its own: its exit tells the boot script to end the machine",
+    "spotlaunch/agent/console.py": "the words of these programs, on their machine's console",
     "spotlaunch/watchdog/serve.py": "the watchdog's log lines, on stderr; a command may have no reader there",
     "providers/spotlaunch_providers/local/host.py": "a program of its own: one machine's hypervisor",
 }
