@@ -65,6 +65,10 @@ class Home:
         """Values of a job's secrets (JSON, 0600), kept until the job is over."""
         return self.path / "secrets" / f"{job}.json"
 
+    def passes(self, job: str) -> Path:
+        """What renews the passes of a job's live attempts (JSON, 0600), kept until they are over."""
+        return self.path / "passes" / f"{job}.json"
+
     def ssh_key(self, job: str) -> Path:
         """The private key of a job's shell (0600; the public one beside it, ``.pub``), kept until the job is over."""
         return self.path / "ssh" / job

@@ -15,24 +15,35 @@ from threading import Lock
 
 from spotlaunch.core import results
 from spotlaunch.core.book import Job
+from spotlaunch.core.facts import Order, Traits
 from spotlaunch.core.plan import Call, Launch, PutAsk, Terminate, World, Write
 from spotlaunch.errors import (
     AlreadyExists,
     BlobsUnavailable,
     OutcomeUnknown,
     ProviderError,
+    SpotlaunchError,
     StaleWrite,
     StoreUnavailable,
 )
 from spotlaunch.ports import Provider
 from spotlaunch.storage.mailbox import Mailbox
 
+# Job, call, the values of its secrets, the provider's traits -> the order as the provider shall get it.
+Prepare = Callable[[Job, Launch, Mapping[str, str], Traits], Order]
+
+
+def with_secrets(job: Job, call: Launch, secrets: Mapping[str, str], traits: Traits) -> Order:
+    """The order of a machine on this computer: its agent gets the job's secrets through its environment."""
+    return replace(call.order, secret_env=dict(secrets))
+
 
 class Actor:
     """Makes the calls of a plan and writes what came of them.
 
-    ``apply`` writes under the watchdog's lease; ``secrets`` gives a job's secret values by name; ``done`` is
-    called after every result, so that the loop looks again; ``complain`` takes a line for the log.
+    ``apply`` writes under the watchdog's lease; ``secrets`` gives a job's secret values by name; ``prepare`` makes
+    ready what a machine needs (`watchdog.boots`); ``done`` is called after every result, so that the loop looks
+    again; ``complain`` takes a line for the log.
     """
 
     def __init__(
@@ -46,11 +57,13 @@ class Actor:
         workers: Executor,
         done: Callable[[], None],
         complain: Callable[[str], None],
+        prepare: Prepare = with_secrets,
     ) -> None:
         self._providers = providers
         self._mailbox = mailbox
         self._apply = apply
         self._secrets = secrets
+        self._prepare = prepare
         self._now = now
         self._workers = workers
         self._done = done
@@ -121,7 +134,12 @@ class Actor:
             why = f"the checkpoint store cannot be written: {e.message}"
             self._write(results.not_begun(call, "store_down", why, e.hint, self._now()))
             return
-        order = replace(call.order, secret_env=dict(values))
+        try:
+            order = self._prepare(job, call, values, world.traits[call.provider])
+        except SpotlaunchError as e:
+            why = f"what its machine needs cannot be made ready: {e.message}"
+            self._write(results.not_begun(call, "not_ready", why, e.hint, self._now()))
+            return
         if not self._write(results.tried(call, self._now())):
             return  # it was cancelled, or another watchdog took over: no call
         try:

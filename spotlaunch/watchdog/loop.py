@@ -17,7 +17,7 @@ from spotlaunch.errors import StaleWrite, StoreUnavailable
 from spotlaunch.market.room import DEADLINE_S, Room
 from spotlaunch.ports import Clock, Lease, Provider, Store
 from spotlaunch.storage.mailbox import Mailbox
-from spotlaunch.watchdog.act import Actor
+from spotlaunch.watchdog.act import Actor, Prepare, with_secrets
 from spotlaunch.watchdog.observe import Listings, Post
 
 # A lease outlives the longest look; a watchdog that was killed is succeeded at once all the same, because
@@ -63,6 +63,8 @@ class Outside:
     callers: Executor
     reconnect: Callable[[], None] = lambda: None
     note_prices: Callable[[Sequence[Offer]], None] = lambda offers: None
+    prepare: Prepare = with_secrets
+    renew: Callable[[Book], None] = lambda book: None
     list_every_s: float = float("inf")
 
 
@@ -85,6 +87,7 @@ class Watchdog:
             mailbox=outside.mailbox,
             apply=self.write,
             secrets=outside.secrets,
+            prepare=outside.prepare,
             now=clock.now,
             workers=outside.callers,
             done=outside.ring,
@@ -151,6 +154,7 @@ class Watchdog:
         listings = self._listings.take(busy, patient=patient)
         mail = self._post.take(before.jobs, before.attempts)
         book = self._store.read_book()
+        self._out.renew(book)
         now = self._clock.now()
         asked = self._ask_market(book, now)
         world = World(

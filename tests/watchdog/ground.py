@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from spotlaunch.core.book import Event, Job
 from spotlaunch.core.facts import Launched, Offer, Order, SeenMachine, Traits, Want
@@ -66,9 +67,12 @@ def a_lease(token: str = "me", until: float = NOW + 60) -> Lease:
 
 
 class Ground:
-    """Everything that a `Watchdog` is given, and the watchdog. Calls are made on the spot."""
+    """Everything that a `Watchdog` is given, and the watchdog. Calls are made on the spot.
 
-    def __init__(self, *clouds: Cloud) -> None:
+    ``more``: what else `Outside` is given.
+    """
+
+    def __init__(self, *clouds: Cloud, **more: Any) -> None:
         self.clock = SimClock(NOW)
         self.clouds = {c.name: c for c in clouds or (Cloud(),)}
         self.blobs = MemoryBlobs(now=self.clock.now)
@@ -90,6 +94,7 @@ class Ground:
             lookers=AtOnce(),
             callers=AtOnce(),
             note_prices=self.noted.extend,
+            **more,
         )
         self.watchdog = Watchdog(self.store, self.clock, a_lease(), outside, owner=self.owner)
 
