@@ -14,7 +14,7 @@ from spotlaunch.core.facts import EndReason, Offer, Order, Pool, SeenMachine, Se
 from spotlaunch_providers.runpod import ending, figures
 from spotlaunch_providers.runpod.offers import COMMUNITY, REGIONS, SECURE, dollars, instance_type
 
-_CUDA = re.compile(r"cu(?:da)?-?(\d{2})\.?(\d)")
+_CUDA = re.compile(r"(?<![a-z])cu(?:da)?[:-]?(\d{2})\.?(\d)")
 
 # Our own command stands in the place of the image's, which would have started the door for a shell.
 _SHELL = r"""mkdir -p /run/sshd ~/.ssh && chmod 700 ~/.ssh && printf '%s\n' "$PUBLIC_KEY" > ~/.ssh/authorized_keys
@@ -70,8 +70,8 @@ def disk_gb(order: Order) -> int:
 
 
 def cuda_of(image: str) -> str:
-    """The CUDA version in an image's tag (``cu1281``, ``cuda12.4``); empty where there is none."""
-    found = _CUDA.search(image.rpartition(":")[2])
+    """The CUDA version in an image's last word and tag (``cu1281``, ``cuda12.4``, ``cuda:13.0``), if there is one."""
+    found = _CUDA.search(image.rpartition("/")[2])
     return f"{found[1]}.{found[2]}" if found else ""
 
 
