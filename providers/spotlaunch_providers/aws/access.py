@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from spotlaunch import __version__
 from spotlaunch.core.settings import Settings, is_loopback
-from spotlaunch.errors import Transient, UsageError
+from spotlaunch.errors import OutcomeUnknown, ProviderError, Transient, UsageError
+from spotlaunch.workers import Workers
 from spotlaunch_providers.aws import errors
+from spotlaunch_providers.aws.credentials import at_hand, may_be_amazons
 from spotlaunch_providers.shared.deadline import Deadline
 from spotlaunch_providers.shared.http import CONNECT_S, MOST_PAGES
 from spotlaunch_providers.shared.redact import Redactor
@@ -22,16 +23,21 @@ if TYPE_CHECKING:
 # Serves all regions' prices, and every account has it enabled.
 HOME = "us-east-1"
 READ_S = 10.0
+# EC2 may look for a machine for a while before it says that there is none.
+MAKE_S = 45.0
 TRIES = 3
 
 # All that is asked of EC2. boto3 makes a method for each of its 800 operations, in every region's client anew, which
 # takes longer than all the answers; so clients get these only.
-EC2_CALLS = ("DescribeRegions", "DescribeInstanceTypes", "DescribeSpotPriceHistory")
+EC2_CALLS = (
+    *("DescribeRegions", "DescribeInstanceTypes", "DescribeSpotPriceHistory", "DescribeInstanceTypeOfferings"),
+    *("DescribeSubnets", "DescribeSecurityGroups", "CreateSecurityGroup", "AuthorizeSecurityGroupIngress"),
+    *("DescribeImages", "ImportKeyPair", "DeleteKeyPair", "RunInstances", "DescribeInstances", "TerminateInstances"),
+    *("DescribeVolumes", "DeleteVolume"),
+)
 
 # A region's name as AWS forms it; the API answers a wrong one only with a name that no server has.
 _REGION = re.compile(r"[a-z]{2,3}(-[a-z]+)+-[0-9]{1,2}")
-# Where Linux says who made the computer. All EC2 machines say Amazon in one of them.
-_MAKER = ("sys_vendor", "bios_vendor", "bios_version", "chassis_vendor")
 
 
 class Access:
@@ -52,7 +58,14 @@ class Access:
         self._tries = tries
         self._lock = threading.Lock()
         self._session: boto3.Session | None = None
-        self._clients: dict[tuple[str, str], Any] = {}
+        self._clients: dict[tuple[str, str, bool], Any] = {}
+
+    def at_hand(self) -> bool:
+        """Whether there are credentials, as far as that can be told without a call over the network.
+
+        Those that are there and broken count: using them tells what is wrong.
+        """
+        return self.anonymous or at_hand(self._profile, local=self.local)
 
     @property
     def home(self) -> str:
@@ -81,7 +94,7 @@ class Access:
                 if self.anonymous:
                     # Signed with nobody's key: only the signature tells a stand-in which region is meant.
                     core.set_credentials("anonymous", "anonymous")
-                elif self.local or not _may_be_amazons():
+                elif self.local or not may_be_amazons():
                     core.get_component("credential_provider").remove("iam-role")
                 found = core.get_credentials()
                 self._session = boto3.Session(botocore_session=core)
@@ -101,19 +114,47 @@ class Access:
         Raises what the table of `errors` makes of a refusal, and `Transient` after the deadline and for an answer
         that has nothing under ``key``: of half a document boto3 makes an empty answer.
         """
+        deadline.check("asking")
+        answer = self._call(self._client(service, region), service, operation, what, errors.of_exception)
+        if key not in answer:
+            raise Transient("answered with something else than was asked", hint="try again")
+        return answer
+
+    def act(self, operation: str, key: str, *, region: str, deadline: Deadline, **what: Any) -> dict[str, Any]:
+        """The answer to a call of EC2 that makes or ends something: sent once, and never again.
+
+        Raises what the table of `errors` makes of a refusal, `Transient` where surely nothing was sent, and
+        `OutcomeUnknown` for everything else: also for a code that no table knows, which `errors.code_of` tells.
+        An empty ``key`` stands for an answer that says nothing.
+        """
+        deadline.check("asking")
+        self.look()
+        client = self._client("ec2", region, once=True)
+        workers = Workers(1, name="aws-act")
+        # In a thread of its own: an answer that drips keeps every single read within its timeout.
+        sent = workers.submit(self._call, client, "ec2", operation, what, errors.of_action)
+        workers.shutdown(wait=False)
+        try:
+            answer = sent.result(timeout=deadline.left_s())
+        except TimeoutError as e:
+            raise OutcomeUnknown(f"{operation} was not answered within {deadline.seconds:.3g} s") from e
+        if key and key not in answer:
+            raise OutcomeUnknown(f"{operation} was answered with something else than was asked")
+        return answer
+
+    def _call(
+        self, client: Any, service: str, operation: str, what: Mapping[str, Any], judge: Callable[..., ProviderError]
+    ) -> dict[str, Any]:
         from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
         from botocore.parsers import ResponseParserError
 
-        deadline.check("asking")
         try:
-            answer: dict[str, Any] = getattr(self._client(service, region), operation)(**what)
+            answer: dict[str, Any] = getattr(client, operation)(**what)
         except ParamValidationError:
             raise  # a mistake of ours, which no other try mends
         except (ClientError, BotoCoreError, ResponseParserError) as e:
             call = f"{service}:{''.join(w.capitalize() for w in operation.split('_'))}"
-            raise errors.of_exception(e, call=call, redact=self.redact) from e
-        if key not in answer:
-            raise Transient("answered with something else than was asked", hint="try again")
+            raise judge(e, call=call, redact=self.redact) from e
         return answer
 
     def pages(
@@ -140,25 +181,26 @@ class Access:
         model = self._client(service, region).meta.service_model.operation_model(operation)
         return parameter in model.input_shape.members
 
-    def _client(self, service: str, region: str) -> Any:
+    def _client(self, service: str, region: str, *, once: bool = False) -> Any:
         """A client, made once. Making one takes 20 ms, and is not safe in several threads at a time; using one is."""
         self.look()
         with self._lock:
-            client = self._clients.get((service, region))
+            client = self._clients.get((service, region, once))
             if client is None:
                 assert self._session is not None
                 make: Any = self._session.client
-                client = make(service, region_name=region, endpoint_url=self.endpoint or None, config=self._config())
-                self._clients[service, region] = client
+                config = self._config(tries=1 if once else self._tries, read_s=MAKE_S if once else READ_S)
+                client = make(service, region_name=region, endpoint_url=self.endpoint or None, config=config)
+                self._clients[service, region, once] = client
             return client
 
-    def _config(self) -> Any:
+    def _config(self, *, tries: int, read_s: float) -> Any:
         from botocore.config import Config
 
         return Config(
             connect_timeout=CONNECT_S,
-            read_timeout=READ_S,
-            retries={"mode": "standard", "total_max_attempts": self._tries},
+            read_timeout=read_s,
+            retries={"mode": "standard", "total_max_attempts": tries},
             max_pool_connections=16,
             user_agent_extra=f"spotlaunch/{__version__}",
             proxies={} if self.local else None,  # a proxy cannot reach this computer
@@ -204,14 +246,3 @@ def _known(credentials: Any) -> Sequence[str]:
     if type(credentials) is not Credentials:
         return ()
     return [w for w in (credentials.access_key, credentials.secret_key, credentials.token) if w]
-
-
-def _may_be_amazons(folder: Path = Path("/sys/class/dmi/id")) -> bool:
-    """Whether this computer may be an EC2 machine. Elsewhere the metadata service is a wait of seconds for nobody."""
-    words = []
-    for name in _MAKER:
-        try:
-            words.append((folder / name).read_text().lower())
-        except (OSError, UnicodeDecodeError):
-            continue
-    return not words or any("amazon" in word for word in words)

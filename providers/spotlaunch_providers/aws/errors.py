@@ -6,7 +6,9 @@ so what counts is the code. Failures of boto3 itself (no network, no profile) ar
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from spotlaunch import errors
@@ -118,6 +120,26 @@ _LOGIN_FAILURES = (
 )
 _CONFIG_FAILURES = ("ProfileNotFound", "ConfigNotFound", "ConfigParseError", "InvalidConfigError", "InvalidRegionError")
 _TIMEOUTS = ("ConnectTimeoutError", "ReadTimeoutError")
+# No connection came about, so nothing was sent.
+_NOT_SENT = (*("EndpointConnectionError", "ConnectTimeoutError", "ProxyConnectionError", "SSLError"), *_LOGIN_FAILURES)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """What AWS tells between the words of a refusal: zones that have machines, the price, the quota in vCPUs."""
+
+    zones: tuple[str, ...] = ()
+    price_usd_hour: Decimal | None = None
+    vcpus: int | None = None
+
+
+_NOTHING_TOLD = Told()
+# "... by not specifying an Availability Zone in your request or choosing us-east-1a, us-east-1d."
+_ZONES = re.compile(r"choos\w+ ((?:[a-z]{2,3}(?:-[a-z]+)+-[0-9]+[a-z](?:, | and | or )*)+)")
+# "... is lower than the minimum required Spot request fulfillment price of 0.5278."
+_PRICE = re.compile(r"price of \$?([0-9]+(?:\.[0-9]+)?)")
+# "You have requested more vCPU capacity than your current vCPU limit of 0 allows ..."
+_VCPUS = re.compile(r"limit of ([0-9]+)")
 
 
 def of_code(code: str, words: str, *, call: str, redact: Redactor) -> errors.ProviderError:
@@ -154,6 +176,45 @@ def of_exception(e: Exception, *, call: str, redact: Redactor) -> errors.Provide
     if "SSLError" in kinds:
         return errors.Transient(redact(f"cannot be trusted: {e}"), hint="is the endpoint right? is there a proxy?")
     return errors.Transient("cannot be reached, or the connection broke off", hint="is the network up?")
+
+
+def of_action(e: Exception, *, call: str, redact: Redactor) -> errors.ProviderError:
+    """As `of_exception`, for a call that makes or ends something: what may have happened is `OutcomeUnknown`.
+
+    That is also every code that no table knows, and every "internal error": of these EC2 has been seen to act first.
+    """
+    response: Any = getattr(e, "response", None)
+    if isinstance(response, dict) and "Error" in response:
+        code, words = str(response["Error"].get("Code", "")), str(response["Error"].get("Message") or "")
+        error = of_code(code, words, call=call, redact=redact)
+        if isinstance(error, errors.Transient):
+            error = _with_code(code, errors.OutcomeUnknown(error.message, hint=error.hint))
+        error.said, error.told = redact(words), _told(words)  # type: ignore[attr-defined]
+        return error
+    error = of_exception(e, call=call, redact=redact)
+    if {kind.__name__ for kind in type(e).__mro__}.intersection(_NOT_SENT):
+        return error
+    return errors.OutcomeUnknown(f"{call}: {error.message}")
+
+
+def said_of(error: errors.ProviderError) -> str:
+    """AWS's own words behind an error of `of_action`, masked; or an empty text."""
+    return str(getattr(error, "said", ""))
+
+
+def told_of(error: errors.ProviderError) -> Told:
+    """What could be read out of them."""
+    told: Told = getattr(error, "told", _NOTHING_TOLD)
+    return told
+
+
+def _told(words: str) -> Told:
+    zones, price, vcpus = _ZONES.search(words), _PRICE.search(words), _VCPUS.search(words)
+    return Told(
+        zones=tuple(re.findall(r"[a-z]{2,3}(?:-[a-z]+)+-[0-9]+[a-z]", zones[1])) if zones else (),
+        price_usd_hour=Decimal(price[1]) if price else None,
+        vcpus=int(vcpus[1]) if vcpus else None,
+    )
 
 
 def code_of(error: errors.ProviderError) -> str:

@@ -47,6 +47,14 @@ STORAGE_BY_REGION = {
     "us-west-1": Decimal("0.096"),
 }
 
+# Tags. Machines, their disks and network cards bear the first three, and SSH_TAG where a shell is allowed; what all
+# machines share bears COMMON_TAG.
+OWNER_TAG = "spotlaunch-owner"
+KEY_TAG = "spotlaunch-key"
+JOB_TAG = "spotlaunch-job"
+SSH_TAG = "spotlaunch-ssh"
+COMMON_TAG = "spotlaunch"
+
 TRAITS = Traits(
     settle_s=60,  # [MEM] describe_instances shows a new one within seconds, rarely later
     idempotent_launch=True,  # ClientToken
@@ -57,6 +65,7 @@ TRAITS = Traits(
     shutdown_ends_billing=True,  # with InstanceInitiatedShutdownBehavior=terminate
     server_side_ttl=False,
     list_interval_s=30,
+    notice_source="imds",
     rest_s=180,  # [3P] Karpenter rests a dry pool for three minutes
 )
 

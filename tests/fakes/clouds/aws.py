@@ -2,6 +2,7 @@
 
 All regions and services are one address, as behind AWS_ENDPOINT_URL: the signature's scope says which is meant. Calls
 are logged, and faults are scripted, under a path that the real one does not have: ``/ec2/us-east-1/DescribeRegions``.
+Its machines are in `aws_machines`, what they stand on in `aws_ground`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from email.utils import formatdate
 from typing import Any
 
 from tests.fakes.clouds import aws_data as data
+from tests.fakes.clouds.aws_machines import AwsMachines
 from tests.fakes.clouds.aws_rules import (
     HISTORY_FILTERS,
     PARAMETERS,
@@ -31,7 +33,7 @@ from tests.fakes.clouds.aws_rules import (
     type_words,
 )
 from tests.fakes.clouds.aws_wire import amz_json, ec2, refusal, sts
-from tests.fakes.clouds.server import FakeCloud, Fault, Request, Response, route
+from tests.fakes.clouds.server import Fault, Request, Response, route
 
 # These are planted to be looked for: no output may hold them.
 ACCOUNT = "210987654321"
@@ -44,7 +46,7 @@ _SCOPE = re.compile(
     r"SignedHeaders=[a-z0-9;-]+, *Signature=[0-9a-f]{64}"
 )
 _VERSIONS = {"ec2": "2016-11-15", "sts": "2011-06-15"}
-_TARGETS = {"pricing": "AWSPriceListService.", "servicequotas": "ServiceQuotasV20190624."}
+_TARGETS = {"pricing": "AWSPriceListService.", "servicequotas": "ServiceQuotasV20190624.", "ssm": "AmazonSSM."}
 _PRICING_REGIONS = ("us-east-1", "eu-central-1", "ap-south-1")
 
 # Codes as Service Quotas has them: vCPUs in a region.
@@ -57,14 +59,14 @@ QUOTAS = {
 }
 
 
-class FakeAws(FakeCloud):
+class FakeAws(AwsMachines):
     """AWS with 17 regions. ``keys``: the access keys that are good (None: any). ``disabled``: regions that are listed
     and yet refuse. ``quotas`` may be changed. ``page_rows``: the most that one page holds, whatever was asked."""
 
     name = "aws"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, run_machines: bool = False, boot_s: float = 0.0) -> None:
+        super().__init__(run_machines=run_machines, boot_s=boot_s)
         self.keys: set[str] | None = None
         self.disabled: set[str] = set()
         self.unknown: set[str] = set()  # parameters that this server is too old for
@@ -88,19 +90,22 @@ class FakeAws(FakeCloud):
     def answer(self, request: Request) -> tuple[Response, list[Fault]]:
         scope = _SCOPE.fullmatch(request.headers.get("Authorization", ""))
         region, service = (scope["region"], scope["service"]) if scope else ("none", "ec2")
-        if request.method == "GET":
+        self._local.cut = False
+        if request.method == "GET" or request.path.startswith("/-/"):
             self._local.service = "s3"
             return super().answer(request)
         self._local.service = service
         action = self._action(service, request)
         named = Request(**{**vars(request), "path": f"/{service}/{region}/{action}"})
         response, hits = super().answer(named)
+        if self._local.cut:
+            hits = [*hits, Fault(kind="drop")]
         if any(f.kind == "clock-skew" and abs(f.seconds) > 300 for f in hits):
             return self._skewed(service), hits
         return response, hits
 
     def _route(self, request: Request) -> Response:
-        if request.method == "GET":
+        if request.method == "GET" or request.path.startswith("/-/"):
             return super()._route(request)
         service = self._local.service
         try:
@@ -272,7 +277,10 @@ class FakeAws(FakeCloud):
                     [zone], filters.get("availability-zone", ["*"])
                 ):
                     continue
-                for at, usd in data.spot_changes(name, region, zone, start=start, end=end):
+                changes = list(data.spot_changes(name, region, zone, start=start, end=end))
+                if self.is_priced(name, region, zone, "spot"):
+                    changes = [(changes[0][0], self.usd_hour(name, region, zone, "spot"))]
+                for at, usd in changes:
                     for system in products:
                         if any_of([system], filters.get("product-description", ["*"])):
                             yield {
@@ -337,10 +345,16 @@ class FakeAws(FakeCloud):
         if asked.get("ServiceCode") != "AmazonEC2":
             raise Refused(400, "InvalidParameterException", "The service code is not valid")
         tests = [price_test(f) for f in asked.get("Filters", ())]
-        rows = [p for p in data.products() if all(test(p) for test in tests)]
+        rows = [self._priced(p) for p in data.products() if all(test(p) for test in tests)]
         page, token = self._page(rows, asked, least=1, most=100, refuse="InvalidParameterException")
         body: dict[str, Any] = {"FormatVersion": "aws_v1", "PriceList": [product(p) for p in page]}
         return amz_json({**body, "NextToken": token} if token else body)
+
+    def _priced(self, told: Mapping[str, str]) -> Mapping[str, str]:
+        name, region = told["instanceType"], told["regionCode"]
+        if not self.is_priced(name, region, "", "on-demand") or told["marketoption"] != "OnDemand":
+            return told
+        return {**told, "usd": f"{self.usd_hour(name, region, '', 'on-demand'):.10f}"}
 
     @route("POST", r"/servicequotas/(?P<region>[^/]+)/GetServiceQuota")
     def get_service_quota(self, request: Request) -> Response:

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from spotlaunch.core.facts import Order, Want
+from spotlaunch.core.facts import Order
 from spotlaunch.core.settings import Settings
 from spotlaunch.errors import NotAuthorized, UsageError
 from spotlaunch_providers import aws
 from spotlaunch_providers.aws import access as access_module
-from spotlaunch_providers.aws.access import Access, _may_be_amazons
+from spotlaunch_providers.aws import credentials
+from spotlaunch_providers.aws.access import Access
+from spotlaunch_providers.aws.credentials import may_be_amazons
 from tests.fakes.clouds.aws import ACCOUNT, ROLE_KEY, FakeAws
 from tests.providers.aws.conftest import Make, gpus, settings
 
@@ -38,7 +40,7 @@ def test_credentials_of_the_environment_are_used_and_told_nowhere(cloud: FakeAws
     offers = provider.offers(gpus("H100"))
     assert offers and all(KEY in c.headers["Authorization"] for c in cloud.called("/ec2/"))
     assert not [m for m in MARKERS if m in repr(offers) + repr(provider) + repr(provider.traits)]
-    assert "not part of this version" in provider.traits.prices_only
+    assert provider.traits.prices_only == ""
 
 
 def test_credentials_that_aws_does_not_know_are_an_error_and_not_the_public_feed(
@@ -115,7 +117,7 @@ def test_the_metadata_service_is_probed_only_on_amazons_machines(
     import botocore.session
 
     resolver = FakeResolver()
-    monkeypatch.setattr(access_module, "_may_be_amazons", lambda: amazons)
+    monkeypatch.setattr(access_module, "may_be_amazons", lambda: amazons)
     usual = botocore.session.Session.get_component
     monkeypatch.setattr(
         botocore.session.Session,
@@ -134,10 +136,10 @@ def test_the_metadata_service_is_probed_only_on_amazons_machines(
 def test_a_machine_of_amazons_is_known_by_its_maker(tmp_path: Path, words: dict[str, str], may_be: bool) -> None:
     for name, word in words.items():
         (tmp_path / name).write_text(word)
-    assert _may_be_amazons(tmp_path) is may_be
+    assert may_be_amazons(tmp_path) is may_be
     (tmp_path / "sys_vendor").write_text("LENOVO")
     (tmp_path / "bios_version").write_text("N2HET")
-    assert _may_be_amazons(tmp_path) is False
+    assert may_be_amazons(tmp_path) is False
 
 
 # -- connecting --------------------------------------------------------------------------------------------
@@ -180,12 +182,42 @@ def test_a_setting_that_cannot_be_used_is_refused_at_once(values: dict[str, str]
         aws.connect(owner="o", folder=tmp_path, settings=Settings(provider="aws", values=values))
 
 
-def test_nothing_is_launched_and_nothing_pretended(make: Make) -> None:
-    provider = make(regions="us-east-1")
-    (offer, *_) = provider.offers(Want(gpus=(("H100", 8),)))
-    order = Order(launch_key="k", job="j", attempt=1, alternatives=(offer,))
+def test_without_credentials_nothing_is_launched_and_nothing_pretended(make: Make) -> None:
+    provider = make(auth="", regions="us-east-1")
+    assert provider.traits.prices_only == "no credentials: prices only"
+    order = Order(launch_key="k", job="j", attempt=1, alternatives=())
     calls = (lambda: provider.launch(order), provider.list_machines, lambda: provider.terminate(["i-1"]))
     for call in calls:
-        with pytest.raises(NotAuthorized, match="not part of this version") as caught:
+        with pytest.raises(NotAuthorized, match="no credentials") as caught:
             call()
-        assert caught.value.hint
+        assert "AWS_PROFILE" in caught.value.hint
+
+
+def test_whether_there_are_credentials_is_known_when_connected(
+    cloud: FakeAws, make: Make, keys: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert make(auth="").traits.prices_only == ""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    assert make(auth="").traits.prices_only
+    write_profile("work", KEY, "eu-west-1")
+    assert make(auth="").traits.prices_only  # the default profile has none
+    assert make(auth="", profile="work").traits.prices_only == ""
+    assert make(auth="", profile="nosuch").traits.prices_only == ""  # using it tells what is wrong
+    (Path.home() / ".aws" / "config").write_text("[default]\ncredential_process = /bin/false\n")
+    assert make(auth="").traits.prices_only == ""  # a program is not run to find out
+    assert not cloud.calls
+
+
+def test_on_machines_of_amazons_the_role_counts_until_it_is_asked(
+    make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "sys_vendor").write_text("Amazon EC2\n")
+    monkeypatch.setattr(credentials, "_DMI", tmp_path)
+    assert not credentials.at_hand("", local=False)  # AWS_EC2_METADATA_DISABLED is set for tests
+    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
+    assert credentials.at_hand("", local=False) and not credentials.at_hand("", local=True)
+    (tmp_path / "sys_vendor").write_text("Dell\n")
+    assert not credentials.at_hand("", local=False)
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/role")
+    assert credentials.at_hand("", local=False)

@@ -1,0 +1,496 @@
+"""The machines of the fake AWS: RunInstances as strict as the real one, their states, their ends, and its faults."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from tests.fakes.clouds import aws_data as data
+from tests.fakes.clouds.aws_codes import LAUNCH_CODES
+from tests.fakes.clouds.aws_form import answer, read
+from tests.fakes.clouds.aws_ground import IMAGE_GB, AwsGround, tags_of
+from tests.fakes.clouds.aws_rules import Refused
+from tests.fakes.clouds.fleet import Fleet, Rented
+from tests.fakes.clouds.server import Request, Response, route
+
+USER_DATA_MOST = 16 * 1024
+_STATES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
+_TAGGABLE = {"instance", "volume", "network-interface", "spot-instances-request"}
+_WORDS = {
+    "instance-id": "InstanceId",
+    "instance-state-name": "State.Name",
+    "client-token": "ClientToken",
+    "key-name": "KeyName",
+    "instance-type": "InstanceType",
+    "instance-lifecycle": "InstanceLifecycle",
+}
+SPOT_END = "Server.SpotInstanceTermination"
+_WHY = {
+    SPOT_END: "Server.SpotInstanceTermination: Instance terminated due to spot price or capacity",
+    "Client.UserInitiatedShutdown": "Client.UserInitiatedShutdown: User initiated shutdown",
+    "Client.InstanceInitiatedShutdown": "Client.InstanceInitiatedShutdown: Instance initiated shutdown",
+}
+
+
+@dataclass(kw_only=True)
+class Instance:
+    """A machine as EC2 knows it; what it bills is the fleet's."""
+
+    id: str
+    region: str
+    told: dict[str, Any]
+    volume: str
+    visible_at: float
+    keeps_volume: bool = False
+    stopped: bool = False
+    protected: bool = False
+    tokens: list[str] = field(default_factory=list)
+
+
+@dataclass(kw_only=True)
+class _Failure:
+    code: str
+    times: int | None
+    message: str
+
+
+class AwsMachines(AwsGround):
+    """``end_s``: how long a machine takes to end. ``forget_after_s``: how long one that ended is still listed.
+    ``list_lag_s``: how long a new one is not. ``names_zones``: whether a refusal names zones that have machines."""
+
+    def __init__(self, *, run_machines: bool = False, boot_s: float = 0.0) -> None:
+        super().__init__()
+        self.fleet = Fleet(
+            run=run_machines,
+            boot_s=boot_s,
+            on_power_off=self._powered_off,
+            on_taken=lambda machine: self._end(machine.id, SPOT_END),
+        )
+        self.instances: dict[str, Instance] = {}
+        self.end_s = 0.0
+        self.forget_after_s = 3600.0
+        self.list_lag_s = 0.0
+        self.names_zones = True
+        self.enforces_quotas = False
+        self.evicts_at_creation = ""  # the StateReason of machines that never come up
+        self._tokens: dict[tuple[str, str, str], tuple[str, str]] = {}
+        self._dry: list[dict[str, str]] = []
+        self._prices: list[tuple[dict[str, str], float]] = []
+        self._failures: list[_Failure] = []
+        self._lose: tuple[bool, bool] = (False, False)
+        self._lost = 0
+        self._breaks_after = False
+        self._rebalance_at: dict[str, float] = {}
+
+    @contextmanager
+    def serving(self, port: int = 0) -> Iterator[str]:
+        with super().serving(port) as url:
+            try:
+                yield url
+            finally:
+                self.close()
+
+    def close(self) -> None:
+        """End every process of a machine."""
+        self.fleet.close()
+
+    # -- what a test does --------------------------------------------------------------------------------
+
+    def preempt(self, machine_id: str, *, notice_s: float = 120.0) -> None:
+        """The notice is told at once, and the machine taken after it."""
+        self._rebalance_at[machine_id] = time.time()
+        self.fleet.take(machine_id, notice_s=notice_s)
+
+    def vanish(self, machine_id: str) -> None:
+        """Gone from one moment to the next, without notice or reason."""
+        with self._lock:
+            gone = self.instances.pop(machine_id)
+            self.drop_volume(gone.volume)
+        self.fleet.end(machine_id, "vanished")
+
+    def stop(self, machine_id: str) -> None:
+        """Somebody stops it: it runs nothing, and its disk bills on."""
+        self.instances[machine_id].stopped = True
+        self.fleet.end(machine_id, "Client.UserInitiatedShutdown")
+
+    def end_by_hand(self, machine_id: str) -> None:
+        """Somebody ends it in AWS's console."""
+        self._end(machine_id, "Client.UserInitiatedShutdown")
+
+    def run_dry(self, **where: str) -> None:
+        """No more machines of ``region``, ``zone``, ``instance_type``, ``market`` (what is not named: all)."""
+        self._dry.append({k: v for k, v in where.items() if v})
+
+    def refill(self) -> None:
+        self._dry.clear()
+
+    def never_boot(self) -> None:
+        self.fleet.never_boot = True
+
+    def set_price(self, usd: float, **where: str) -> None:
+        """From now on this is the price of ``region``, ``zone``, ``instance_type``, ``market``."""
+        self._prices.insert(0, ({k: v for k, v in where.items() if v}, usd))
+
+    def lose_answers(self, *, before: bool = False, after: bool = False) -> None:
+        """Launches are cut off before or after the machine is made; with both, by turns. Until `heal`."""
+        self._lose = (before, after)
+
+    def break_after_launch(self) -> None:
+        """Launches answer 500, and make their machine all the same. Until `heal`."""
+        self._breaks_after = True
+
+    def fail_launch(self, code: str, *, times: int | None = None, message: str = "") -> None:
+        """Launches are refused with this code, as EC2 says it. Until `heal`."""
+        self._failures.append(_Failure(code=code, times=times, message=message))
+
+    def heal(self) -> None:
+        super().heal()
+        self._failures.clear()
+        self._lose, self._breaks_after = (False, False), False
+
+    def usd_hour(self, name: str, region: str, zone: str, market: str) -> float:
+        """What a machine costs now."""
+        for where, usd in self._prices:
+            if _inside(where, region=region, zone=zone, instance_type=name, market=market):
+                return usd
+        if market == "on-demand":
+            return data.on_demand_usd_hour(name, region)
+        now = time.time()
+        return next(usd for _, usd in data.spot_changes(name, region, zone, start=now, end=now))
+
+    def is_priced(self, name: str, region: str, zone: str, market: str) -> bool:
+        """Whether a test has set that price."""
+        given = {"region": region, "zone": zone, "instance_type": name, "market": market}
+        return any(_inside(where, **given) for where, _ in self._prices)
+
+    # -- RunInstances ------------------------------------------------------------------------------------
+
+    @route("POST", r"/ec2/(?P<region>[^/]+)/RunInstances")
+    def run_instances(self, request: Request) -> Response:
+        asked, region = read("RunInstances", request.form), request.found["region"]
+        before, after = self._lose
+        if before or after:
+            self._lost += 1
+            self._local.cut = True
+            if before and not (after and self._lost % 2 == 0):
+                return Response()
+        if asked.get("DryRun"):
+            raise Refused(412, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
+        with self._lock:
+            instance = self._run(region, asked)
+        if self._breaks_after:
+            raise Refused(500, "InternalError", "An internal error has occurred")
+        told = {"ReservationId": "r-0123456789abcdef0", "OwnerId": "210987654321", "Instances": [self.told(instance)]}
+        return answer("RunInstances", told)
+
+    def _run(self, region: str, asked: Mapping[str, Any]) -> Instance:
+        zone = self._check(region, asked)
+        token = asked.get("ClientToken", "")
+        mark = json.dumps(asked, sort_keys=True, default=str)
+        if token and (known := self._tokens.get((region, zone, token))):
+            if known[0] != mark:
+                raise Refused(400, "IdempotentParameterMismatch", LAUNCH_CODES["IdempotentParameterMismatch"][1])
+            return self.instances[known[1]]
+        self._refuse(region, zone, asked)
+        instance = self._make(region, zone, asked)
+        if token:
+            self._tokens[region, zone, token] = (mark, instance.id)
+        return instance
+
+    def _check(self, region: str, asked: Mapping[str, Any]) -> str:
+        """The zone. Raises `Refused` for what is wrong with the order itself."""
+        name = asked.get("InstanceType", "m1.small")
+        if name not in data.instance_types():
+            raise Refused(400, "InvalidParameterValue", f"Invalid value '{name}' for InstanceType.")
+        ami = asked.get("ImageId", "")
+        if ami not in self.images(region):
+            raise Refused(400, "InvalidAMIID.NotFound", f"The image id '[{ami}]' does not exist")
+        if self.images(region)[ami] not in data.instance_types()[name]["ProcessorInfo"]["SupportedArchitectures"]:
+            raise Refused(400, "InvalidParameterValue", "The architecture of the instance type and the AMI differ")
+        subnet = asked.get("SubnetId", "")
+        zones = {s: z for z, s in self.subnets(region).items()}
+        if subnet not in zones:
+            raise Refused(400, "InvalidSubnetID.NotFound", f"The subnet ID '{subnet}' does not exist")
+        for group in asked.get("SecurityGroupIds", ()):
+            if self.groups.get(group, {}).get("region") != region:
+                raise Refused(400, "InvalidGroup.NotFound", f"The security group '{group}' does not exist")
+        if "KeyName" in asked and asked["KeyName"] not in self.keys_of.get(region, {}):
+            raise Refused(400, "InvalidKeyPair.NotFound", f"The key pair '{asked['KeyName']}' does not exist")
+        if asked["MinCount"] != 1 or asked["MaxCount"] != 1 or len(asked.get("ClientToken", "")) > 64:
+            raise Refused(400, "InvalidParameterValue", "one machine, and a token of at most 64 characters")
+        for spec in asked.get("TagSpecifications", ()):
+            spot = "InstanceMarketOptions" in asked
+            if spec["ResourceType"] not in _TAGGABLE or (spec["ResourceType"] == "spot-instances-request" and not spot):
+                raise Refused(400, "InvalidParameterValue", f"{spec['ResourceType']} cannot be tagged here")
+        for disk in asked.get("BlockDeviceMappings", ()):
+            if disk.get("Ebs", {}).get("VolumeSize", IMAGE_GB) < IMAGE_GB:
+                told = f"Volume of size {disk['Ebs']['VolumeSize']}GB is smaller than snapshot, expect >= {IMAGE_GB}GB"
+                raise Refused(400, "InvalidBlockDeviceMapping", told)
+        _script(asked)
+        return zones[subnet]
+
+    def _refuse(self, region: str, zone: str, asked: Mapping[str, Any]) -> None:
+        """Raise `Refused` for what AWS does not have, or does not give."""
+        name, market = asked["InstanceType"], _market(asked)
+        for failure in [f for f in self._failures if f.times != 0]:
+            if failure.times is not None:
+                failure.times -= 1
+            status, message = LAUNCH_CODES.get(failure.code, (400, "something new"))
+            raise Refused(status, failure.code, failure.message or message)
+        zones = data.zones_of(region).get(name, ())
+        if zone not in zones or market not in data.instance_types()[name]["SupportedUsageClasses"]:
+            raise Refused(400, "Unsupported", f"Your requested instance type ({name}) is not supported in {zone}.")
+        if self.enforces_quotas:
+            self._check_quota(region, name, market)
+        wet = [z for z in zones if not self._is_dry(region, z, name, market)]
+        if zone not in wet:
+            raise Refused(500, "InsufficientInstanceCapacity", self._dry_words(name, zone, market, wet))
+        most = asked.get("InstanceMarketOptions", {}).get("SpotOptions", {}).get("MaxPrice")
+        now = self.usd_hour(name, region, zone, market)
+        if most is not None and float(most) < now:
+            told = f"Your Spot request price of {most} is lower than the minimum required Spot request fulfillment"
+            raise Refused(400, "SpotMaxPriceTooLow", f"{told} price of {now}.")
+
+    def _is_dry(self, region: str, zone: str, name: str, market: str) -> bool:
+        here = {"region": region, "zone": zone, "instance_type": name, "market": market}
+        return any(_inside(where, **here) for where in self._dry)
+
+    def _dry_words(self, name: str, zone: str, market: str, wet: Sequence[str]) -> str:
+        if market == "spot":
+            return LAUNCH_CODES["InsufficientInstanceCapacity"][1]
+        told = (
+            f"We currently do not have sufficient {name} capacity in the Availability Zone you requested ({zone}). Our "
+            "system will be working on provisioning additional capacity."
+        )
+        if not wet or not self.names_zones:
+            return told
+        return (
+            f"{told} You can currently get {name} capacity by not specifying an Availability Zone in your request or "
+            f"choosing {', '.join(wet)}."
+        )
+
+    def _check_quota(self, region: str, name: str, market: str) -> None:
+        quota = {("spot", "g"): "L-3819A6DF", ("spot", "p"): "L-7212CCBC"}.get((market, name[0]))
+        quota = quota or {"g": "L-DB2E81BA", "p": "L-417A185B"}[name[0]]
+        up = [i for i in self.instances.values() if i.region == region and self.fleet.machines[i.id].alive]
+        used = sum(
+            data.instance_types()[i.told["InstanceType"]]["VCpuInfo"]["DefaultVCpus"]
+            for i in up
+            if i.told["InstanceType"][0] == name[0] and self.fleet.machines[i.id].market == market
+        )
+        if used + data.instance_types()[name]["VCpuInfo"]["DefaultVCpus"] > self.quotas[quota]:  # type: ignore[attr-defined]
+            code = "MaxSpotInstanceCountExceeded" if market == "spot" else "VcpuLimitExceeded"
+            raise Refused(400, code, LAUNCH_CODES[code][1])
+
+    def _make(self, region: str, zone: str, asked: Mapping[str, Any]) -> Instance:
+        name, market, now = asked["InstanceType"], _market(asked), time.time()
+        number = str(len(self._tokens) + len(self.fleet.machines))
+        machine_id = self.id_of("i", region, zone, number, str(now))
+        volume = self.id_of("vol", machine_id)
+        tags = tags_of(asked, "instance")
+        ebs = next((d["Ebs"] for d in asked.get("BlockDeviceMappings", ()) if "Ebs" in d), {})
+        told: dict[str, Any] = {
+            "InstanceId": machine_id,
+            "ImageId": asked["ImageId"],
+            "InstanceType": name,
+            "KeyName": asked.get("KeyName"),
+            "LaunchTime": datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+            "Placement": {"AvailabilityZone": zone, "Tenancy": "default"},
+            "SubnetId": asked["SubnetId"],
+            "VpcId": self.id_of("vpc", region),
+            "PrivateIpAddress": "172.31.0.9",
+            "PublicIpAddress": f"203.0.113.{len(self.instances) % 250 + 1}",
+            "ClientToken": asked.get("ClientToken", ""),
+            "InstanceLifecycle": "spot" if market == "spot" else None,
+            "SpotInstanceRequestId": "sir-abcd1234" if market == "spot" else None,
+            "SecurityGroups": [
+                {"GroupId": g, "GroupName": self.groups[g]["GroupName"]} for g in asked.get("SecurityGroupIds", ())
+            ],
+            "Tags": tags,
+        }
+        instance = Instance(
+            id=machine_id,
+            region=region,
+            told=told,
+            volume=volume,
+            visible_at=now + self.list_lag_s,
+            keeps_volume=not ebs.get("DeleteOnTermination", True),
+        )
+        self.volumes[volume] = {
+            "VolumeId": volume,
+            "AvailabilityZone": zone,
+            "State": "in-use",
+            "Size": ebs.get("VolumeSize", IMAGE_GB),
+            "VolumeType": ebs.get("VolumeType", "gp2"),
+            "Tags": tags_of(asked, "volume"),
+        }
+        self.fleet.hold(f"disk:{volume}", f"nic:{machine_id}")
+        self.instances[machine_id] = instance
+        self.fleet.rent(
+            Rented(
+                id=machine_id,
+                key=next((t["Value"] for t in tags if t["Key"] == "Name"), ""),
+                market=market,
+                price_usd_hour=Decimal(str(self.usd_hour(name, region, zone, market))),
+                script=_script(asked),
+                env={"SPOTLAUNCH_METADATA_AWS": f"{self.url}/-/metadata/{machine_id}"},
+            )
+        )
+        if self.evicts_at_creation:
+            self._end(machine_id, self.evicts_at_creation)
+        return instance
+
+    # -- listing and ending ------------------------------------------------------------------------------
+
+    def state(self, instance: Instance) -> str:
+        """Its state as the API names it."""
+        machine = self.fleet.machines[instance.id]
+        if instance.stopped:
+            return "stopped"
+        if machine.ended_at is not None:
+            return "shutting-down" if time.time() < machine.ended_at + self.end_s else "terminated"
+        return "running" if machine.booted else "pending"
+
+    def told(self, instance: Instance) -> dict[str, Any]:
+        """The machine as DescribeInstances tells it now."""
+        state, machine = self.state(instance), self.fleet.machines[instance.id]
+        told = {**instance.told, "State": {"Name": state, "Code": _STATES[state]}}
+        if state in ("shutting-down", "terminated", "stopped") and machine.ended_at is not None:
+            when = datetime.fromtimestamp(machine.ended_at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+            told["StateReason"] = {"Code": machine.why, "Message": _WHY.get(machine.why, machine.why)}
+            told["StateTransitionReason"] = f"User initiated ({when} GMT)"
+            if state == "terminated":
+                told |= {"PublicIpAddress": None, "SubnetId": None, "VpcId": None}
+        return told
+
+    @route("POST", r"/ec2/(?P<region>[^/]+)/DescribeInstances")
+    def describe_instances(self, request: Request) -> Response:
+        asked, region = read("DescribeInstances", request.form), request.found["region"]
+        if "InstanceIds" in asked and "MaxResults" in asked:
+            raise Refused(
+                400, "InvalidParameterCombination", "The parameter instancesSet cannot be used with maxResults"
+            )
+        with self._lock:
+            here = [self.told(i) for i in self.instances.values() if i.region == region and self._is_listed(i)]
+        for wanted in asked.get("InstanceIds", ()):
+            if wanted not in {i["InstanceId"] for i in here}:
+                raise Refused(400, "InvalidInstanceID.NotFound", f"The instance ID '{wanted}' does not exist")
+        rows = [i for i in here if i["InstanceId"] in asked.get("InstanceIds", [i["InstanceId"]])]
+        kept = self.rows_of(rows, asked, _WORDS)
+        page, token = self._page(kept, asked, least=5, most=1000)
+        told = [
+            {"ReservationId": f"r-{i['InstanceId'][2:]}", "OwnerId": "210987654321", "Instances": [i]} for i in page
+        ]
+        return answer("DescribeInstances", {"Reservations": told, "NextToken": token or None})
+
+    def _is_listed(self, instance: Instance) -> bool:
+        machine, now = self.fleet.machines[instance.id], time.time()
+        if now < instance.visible_at:
+            return False
+        return instance.stopped or machine.ended_at is None or now < machine.ended_at + self.end_s + self.forget_after_s
+
+    @route("POST", r"/ec2/(?P<region>[^/]+)/TerminateInstances")
+    def terminate_instances(self, request: Request) -> Response:
+        ids = read("TerminateInstances", request.form)["InstanceIds"]
+        for machine_id in ids:
+            known = self.instances.get(machine_id)
+            if (
+                known is None
+                or known.region != request.found["region"]
+                or not (self._is_listed(known) or self.list_lag_s)
+            ):
+                raise Refused(400, "InvalidInstanceID.NotFound", f"The instance ID '{machine_id}' does not exist")
+            if known.protected:
+                told = f"The instance '{machine_id}' may not be terminated. Modify its 'disableApiTermination'"
+                raise Refused(400, "OperationNotPermitted", told)
+        told = []
+        for machine_id in ids:
+            before = self.state(self.instances[machine_id])
+            self._end(machine_id, "Client.UserInitiatedShutdown")
+            after = self.state(self.instances[machine_id])
+            told.append(
+                {
+                    "InstanceId": machine_id,
+                    "CurrentState": {"Name": after, "Code": _STATES[after]},
+                    "PreviousState": {"Name": before, "Code": _STATES[before]},
+                }
+            )
+        return answer("TerminateInstances", {"TerminatingInstances": told})
+
+    def _end(self, machine_id: str, why: str) -> None:
+        instance = self.instances.get(machine_id)
+        self.fleet.end(machine_id, why)
+        self.fleet.release(f"nic:{machine_id}")
+        if instance is None:
+            return
+        instance.stopped = False
+        if instance.keeps_volume and instance.volume in self.volumes:
+            self.volumes[instance.volume]["State"] = "available"
+        else:
+            self.drop_volume(instance.volume)
+
+    def drop_volume(self, volume: str) -> None:
+        super().drop_volume(volume)
+        self.fleet.release(f"disk:{volume}")
+
+    def _powered_off(self, machine: Rented) -> None:
+        # InstanceInitiatedShutdownBehavior is "terminate" for all of ours.
+        self._end(machine.id, "Client.InstanceInitiatedShutdown")
+
+    # -- the metadata service of a machine ---------------------------------------------------------------
+
+    @route("PUT", r"/-/metadata/(?P<id>[^/]+)/latest/api/token")
+    def imds_token(self, request: Request) -> Response:
+        headers = {k.lower(): v for k, v in request.headers.items()}
+        seconds = headers.get("x-aws-ec2-metadata-token-ttl-seconds", "")
+        if not seconds.isdigit() or not 1 <= int(seconds) <= 21600:
+            return Response(status=400, body="")
+        token = f"token-{len(self.instances[request.found['id']].tokens)}"
+        self.instances[request.found["id"]].tokens.append(token)
+        return Response(body=token)
+
+    @route("GET", r"/-/metadata/(?P<id>[^/]+)/latest/meta-data/(?P<what>.*)")
+    def imds(self, request: Request) -> Response:
+        machine_id, what = request.found["id"], request.found["what"]
+        headers = {k.lower(): v for k, v in request.headers.items()}
+        instance = self.instances.get(machine_id)
+        if instance is None or headers.get("x-aws-ec2-metadata-token") not in instance.tokens:
+            return Response(status=401, body="")
+        machine = self.fleet.machines[machine_id]
+        if what == "instance-id":
+            return Response(body=machine_id)
+        if what == "spot/instance-action" and machine.taken_at is not None:
+            return Response(body={"action": "terminate", "time": _iso(machine.taken_at)})
+        if what == "events/recommendations/rebalance" and machine_id in self._rebalance_at:
+            return Response(body={"noticeTime": _iso(self._rebalance_at[machine_id])})
+        return Response(status=404, body="")
+
+
+def _inside(where: Mapping[str, str], **pool: str) -> bool:
+    return all(pool[k] == v for k, v in where.items())
+
+
+def _market(asked: Mapping[str, Any]) -> str:
+    return str(asked.get("InstanceMarketOptions", {}).get("MarketType", "on-demand"))
+
+
+def _script(asked: Mapping[str, Any]) -> str:
+    try:
+        script = base64.b64decode(asked.get("UserData", ""), validate=True)
+    except binascii.Error as e:
+        raise Refused(400, "InvalidUserData.Malformed", "Invalid BASE64 encoding of user data.") from e
+    if len(script) > USER_DATA_MOST:
+        raise Refused(400, "InvalidParameterValue", "User data is limited to 16384 bytes")
+    return script.decode()
+
+
+def _iso(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
