@@ -11,17 +11,25 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
+from spotlaunch.config import store_settings
 from spotlaunch.core.book import OVER, Event, Job
+from spotlaunch.core.spec import BlobStoreRef
 from spotlaunch.errors import StoreUnavailable
 from spotlaunch.home import Home
 from spotlaunch.ports import Blobs, Lease, Store
 from spotlaunch.storage.blobs import open_blobs
+from spotlaunch.storage.links import link
 from spotlaunch.storage.mailbox import Mailbox
+from spotlaunch.storage.passes import make_pass
+from spotlaunch.storage.places import parse, whereabouts
 from spotlaunch.storage.pricenotes import PriceNotes
 from spotlaunch.storage.store import open_store
+from spotlaunch.watchdog.boots import Boots
 from spotlaunch.watchdog.clouds import Clouds
 from spotlaunch.watchdog.holder import is_dead, own_lease
 from spotlaunch.watchdog.loop import LEASE_S, Outside, Watchdog
+from spotlaunch.watchdog.passes import Passes
+from spotlaunch.watchdog.passkeys import PassKeys
 from spotlaunch.watchdog.wake import Bell
 
 # Threads each for looking and for calling. They wait for the network, not for a core.
@@ -33,6 +41,9 @@ IDLE_EXIT_S = 5.0
 # `watch --once` looks at most so often: each look may cause calls whose answers the next one uses.
 ONCE_LOOKS = 5
 ONCE_WAIT_S = 120.0
+
+# Kept secrets that belong to no job are removed after so long: a `submit` writes them shortly before its job.
+JOBLESS_S = 86_400.0
 
 
 class SystemClock:
@@ -81,10 +92,25 @@ def serve(home: Home, *, told: Callable[[Event], None], once: bool = False, idle
             _lease(store) as lease,
         ):
             clouds = Clouds(home, owner=store.owner, mono=time.monotonic, complain=_complain)
-            clean_secrets(home, store)
+            clean_secrets(home, store, now=time.time())
+            mailboxes = Mailboxes()
+            passes = Passes(
+                make=lambda job: make_pass(_store_of(job), job.name, store_settings(home), now=time.time()),
+                mailbox=mailboxes,
+                keys=PassKeys(home),
+                now=time.time,
+                workers=callers,
+                complain=_complain,
+            )
+            boots = Boots(
+                mailbox=mailboxes,
+                passes=passes,
+                link=lambda job, key: link(_store_of(job), job.name, key, store_settings(home), now=time.time()),
+                whereabouts=lambda job: whereabouts(parse(job.store_url), job.store_endpoint, job.store_region),
+            )
             outside = Outside(
                 providers=clouds.usable,
-                mailbox=Mailboxes(),
+                mailbox=mailboxes,
                 secrets=lambda job: read_secrets(home, job),
                 forget_secrets=lambda job: home.secrets(job).unlink(missing_ok=True),
                 told=told,
@@ -94,6 +120,8 @@ def serve(home: Home, *, told: Callable[[Event], None], once: bool = False, idle
                 callers=callers,
                 reconnect=clouds.reconnect,
                 note_prices=notes,
+                prepare=boots.prepare,
+                renew=passes.renew,
                 list_every_s=_list_every_s(),
             )
             watchdog = Watchdog(store, SystemClock(bell), lease, outside, owner=store.owner)
@@ -164,12 +192,22 @@ def read_secrets(home: Home, job: str) -> Mapping[str, str]:
     return values
 
 
-def clean_secrets(home: Home, store: Store) -> None:
-    """Remove values of jobs that were over before anybody could: a watchdog may die at any line."""
+def clean_secrets(home: Home, store: Store, *, now: float) -> None:
+    """Remove values of jobs that were over before anybody could: a watchdog may die at any line.
+
+    And those of a `submit` that was killed before its job was in the book, once it is sure that none is under way.
+    """
     for path in home.secrets("x").parent.glob("*.json"):
         jobs = store.jobs(names=[path.stem])
-        if jobs and jobs[0].state in OVER:
-            path.unlink(missing_ok=True)
+        try:
+            if jobs[0].state in OVER if jobs else now - path.stat().st_mtime > JOBLESS_S:
+                path.unlink(missing_ok=True)
+        except OSError as e:
+            _complain(f"cannot remove {path}: {e.strerror or e}")
+
+
+def _store_of(job: Job) -> BlobStoreRef:
+    return BlobStoreRef(url=job.store_url, endpoint=job.store_endpoint, region=job.store_region)
 
 
 def _complain(line: str) -> None:
