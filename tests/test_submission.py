@@ -73,3 +73,28 @@ def test_prices_seen_for_a_plan_go_into_the_history(home: Home) -> None:
     assert found.asked.offers == (offer,)
     (pool,) = open_market(home).history(offer.gpu, since=0, until=2e9)
     assert pool.pool == offer.pool
+
+
+def test_a_job_that_allows_a_shell_gets_a_key_of_its_own_and_the_book_only_the_public_half(home: Home) -> None:
+    store = SqliteStore(home.database, owner_seed="s")
+    name = try_to_submit(home, store, Spec(name="job", run="true", ssh=True))
+    assert store.job(name).spec.ssh_key.startswith("ssh-ed25519 ")
+    private = home.ssh_key(name).read_text().splitlines()[1]
+    assert private not in home.database.read_bytes().decode(errors="replace")
+    other = try_to_submit(home, store, Spec(name="plain", run="true"))
+    assert store.job(other).spec.ssh_key == ""
+    assert not home.ssh_key(other).exists()
+    store.close()
+
+
+def test_a_submission_that_fails_leaves_no_key(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = SqliteStore(home.database, owner_seed="s")
+
+    def fails(*_: object) -> None:
+        raise StoreUnavailable("the disk is full")
+
+    monkeypatch.setattr(store, "add_job", fails)
+    with pytest.raises(StoreUnavailable):
+        try_to_submit(home, store, Spec(name="job", run="true", ssh=True))
+    assert list(home.ssh_key("x").parent.iterdir()) == []
+    store.close()

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from spotlaunch.config import store_settings
 from spotlaunch.core.feasible import fitting
 from spotlaunch.core.settings import is_loopback
 from spotlaunch.core.spec import BlobStoreRef, Spec
@@ -45,8 +46,9 @@ def of_plan(home: Home, spec: Spec, found: Preview) -> list[Caution]:
     away = sorted(n for n in able if not found.traits[n].shares_disk)
     if away and is_loopback(ref.endpoint):
         out.append(loopback_caution(ref, away))
-    if away and (opened := what_opens(ref)):
-        out.append(Caution(about="pass", text=f"{store_url(home, spec)}: {opened}", providers=tuple(away)))
+    if away:
+        text = f"{store_url(home, spec)}: {what_opens(home, ref)}"
+        out.append(Caution(about="pass", text=text, providers=tuple(away)))
     return out
 
 
@@ -83,7 +85,8 @@ def loopback_caution(ref: BlobStoreRef, providers: Iterable[str]) -> Caution:
     return Caution(about="store", text=text, hint="use an address that machines elsewhere can reach", providers=names)
 
 
-def what_opens(ref: BlobStoreRef) -> str:
-    """What a machine's pass to the store opens, in words; empty where that is not known."""
-    del ref  # the seam for `storage.passes.opens`
-    return ""
+def what_opens(home: Home, ref: BlobStoreRef) -> str:
+    """What a machine's pass to the store opens, in words. Raises `BadFile` for a config.yaml that is wrong."""
+    from spotlaunch.storage.passes import opens  # late: it loads what signs for each kind of store
+
+    return opens(ref, store_settings(home))

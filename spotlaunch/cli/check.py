@@ -107,8 +107,8 @@ def _store_row(home: Home, ref: BlobStoreRef, accounts: Sequence[Account]) -> di
         detail += "; a folder of this computer: only machines on it can use it"
         if away:
             detail, hint = f"{detail}, and those of {', '.join(away)} cannot", cautions.STORE_HINT
-    elif away and (opened := cautions.what_opens(ref)):
-        detail += f"; {opened}"
+    elif away:
+        detail += f"; {cautions.what_opens(home, ref)}"
     return _row("store", url, "yes", detail, hint)
 
 

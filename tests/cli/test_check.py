@@ -153,3 +153,44 @@ def test_the_rehearsal_alone_is_usable(cli: Cli) -> None:
     assert done.code == 0
     assert done.json[0]["usable"] is True
     assert "a rehearsal" in done.json[0]["detail"]
+
+
+def test_strangers_hosts_are_told_with_the_secrets_that_the_job_file_names(
+    cli: Cli, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.clouds = {"one": Cloud("one", replace(CLOUD, strangers=True))}
+    row = cli("check", "--json").json[0]
+    assert row["strangers"] is True
+    assert row["detail"].endswith("its hosts are strangers: whatever is sent there counts as published")
+    monkeypatch.setenv("HF_TOKEN", "hush-hush-hush")
+    file = tmp_path / "job.yaml"
+    file.write_text("run: x\nsecrets: [HF_TOKEN]\n")
+    assert cli("check", file, "--json").json[0]["detail"].endswith("also the values of HF_TOKEN")
+
+
+def test_a_folder_as_the_store_is_told_with_who_cannot_use_it(cli: Cli, registry: Registry) -> None:
+    registry.clouds["here"] = Cloud("here", replace(CLOUD, shares_disk=True))
+    store = cli("check", "--json").json[-1]
+    assert store["usable"] is True
+    assert store["detail"].endswith("only machines on it can use it, and those of one cannot")
+    assert "set checkpoint.store to a bucket" in store["hint"]
+
+
+def test_what_machines_may_open_is_told_of_a_bucket(
+    cli: Cli, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spotlaunch.cli.check.open_blobs", lambda url, **_: None)
+    monkeypatch.setattr("spotlaunch.cli.check.prove_create_only", lambda blobs: None)
+    monkeypatch.setattr("spotlaunch.storage.passes.opens", lambda ref, told: f"only {ref.url}/jobs/<job>")
+    detail = cli("check", "--store", "s3://bucket", "--json").json[-1]["detail"]
+    assert detail.endswith("; only s3://bucket/jobs/<job>")
+
+
+def test_a_providers_name_in_the_place_of_the_file_means_that_provider(
+    cli: Cli, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.clouds["two"] = Cloud("two")
+    assert [r["name"] for r in cli("check", "two", "--json").json if r["what"] == "provider"] == ["two"]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "two").write_text("run: x\nwhere: {providers: [one]}\n")
+    assert [r["name"] for r in cli("check", "two", "--json").json if r["what"] == "provider"] == ["one"], "it is a file"

@@ -6,9 +6,14 @@ from collections.abc import Iterator
 import pytest
 
 from spotlaunch.cli.events import read
+from spotlaunch.core.facts import EndReason
 from spotlaunch.core.plan import AddEvent, SetJob
 from spotlaunch.storage.store import SqliteStore
 from tests.cli.conftest import Cli
+from tests.core.worlds import a_job as a_live_job
+from tests.core.worlds import a_machine as a_live_machine
+from tests.core.worlds import an_attempt as a_live_attempt
+from tests.core.worlds import look, seen
 from tests.storage.samples import a_job, an_event
 
 
@@ -63,3 +68,23 @@ def test_following_tells_all_until_the_job_is_over(store: SqliteStore) -> None:
 def test_following_a_job_that_is_over_ends_at_once(cli: Cli, store: SqliteStore) -> None:
     store.add_job(a_job(state="finished"), an_event())
     assert len(cli("events", "digits", "--follow").out.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("why", "words"),
+    [
+        ("preempted", "preempted: taken away by its provider (spot interruption)"),
+        ("by-hand", "cancelled: ended by hand, and not by spotlaunch (spot interruption)"),
+        ("out-of-funds", "refused: the account has no money left (spot interruption)"),
+        ("host-lost", "lost: its host is lost (spot interruption)"),
+    ],
+)
+def test_why_an_attempt_ended_is_told_in_words_and_in_the_providers_own(
+    cli: Cli, store: SqliteStore, why: EndReason, words: str
+) -> None:
+    machine = a_live_machine()
+    gone = seen(machine, phase="gone", ending_reason=why, detail="spot interruption")
+    told = look(a_live_job(), [a_live_attempt()], [machine], listed=[gone]).told
+    store.add_job(a_job(), an_event())
+    store.apply([AddEvent(event=e) for e in told])
+    assert words in cli("events", "digits").out

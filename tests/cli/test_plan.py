@@ -13,7 +13,9 @@ import pytest
 
 from spotlaunch import registry
 from spotlaunch.core.plan import AddMachine
+from spotlaunch.home import Home
 from spotlaunch.storage.store import SqliteStore
+from spotlaunch.storage.unusable import read_unusable
 from tests.cli.conftest import Cli
 from tests.core.worlds import CLOUD, a_machine, a_pool, an_offer
 from tests.watchdog.ground import Cloud
@@ -97,3 +99,113 @@ def test_a_cost_beyond_reason_is_not_written_out() -> None:
         asked=Asked(offers=()), ranking=Ranking(candidates=(), turned_down=()), first=None, spot_first=False
     )
     assert ">9999" in _row(FLAKY, Decimal("1e9"), nothing)
+
+
+# -- what a person should know before it goes anywhere ---------------------------------------------------
+
+
+def sells(monkeypatch: pytest.MonkeyPatch, **traits: Any) -> Market:
+    """The only cloud there is, and how it differs from others."""
+    cloud = Market("cloud", replace(CLOUD, **traits))
+    module = type("Module", (), {"connect": staticmethod(lambda **_: cloud)})
+    monkeypatch.setattr(registry, "BUILT_IN", {"cloud": "cloud"})
+    monkeypatch.setattr(registry, "import_module", lambda name: module)
+    monkeypatch.setattr(registry, "entry_points", lambda group: [])
+    return cloud
+
+
+def a_file(job: Path, more: str, *, store: str = "s3://bucket/x") -> Path:
+    job.write_text(f"name: digits\nrun: 'true'\ncheckpoint: {{store: {store}}}\n{more}\n")
+    return job
+
+
+def cautions(cli: Cli, job: Path) -> dict[str, Any]:
+    return {c["about"]: c for c in cli("submit", job, "--dry-run", "--json").json["plan"]["cautions"]}
+
+
+def test_the_plan_says_where_hosts_are_strangers_and_names_the_secrets_that_go_there(
+    cli: Cli, store: SqliteStore, job: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sells(monkeypatch, strangers=True)
+    monkeypatch.setenv("WANDB_API_KEY", "hush-hush-hush")
+    a_file(job, "secrets: [WANDB_API_KEY]")
+    done = cli("submit", job, "--dry-run")
+    assert (
+        "warning: cloud: its hosts are strangers: whatever is sent there counts as published, also the values of "
+        "WANDB_API_KEY\nhint: keep such jobs away with where.providers or where.exclude" in done.err
+    )
+    assert "hush" not in done.err
+    assert cautions(cli, job)["strangers"]["providers"] == ["cloud"]
+
+
+def test_nobody_is_called_a_stranger_who_is_none(
+    cli: Cli, store: SqliteStore, job: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sells(monkeypatch)
+    assert "strangers" not in cautions(cli, job)
+
+
+def test_a_folder_of_this_computer_is_told_with_who_falls_away_and_how_to_set_a_bucket(
+    cli: Cli, store: SqliteStore, job: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sells(monkeypatch)
+    a_file(job, "", store="file:///tmp/checkpoints")
+    done = cli("submit", job, "--dry-run")
+    assert done.code == 1
+    assert "the store is a folder of this computer, which machines of cloud cannot see: none is used" in done.err
+    assert "hint: set checkpoint.store to a bucket" in done.err
+
+
+def test_an_endpoint_of_this_computer_is_told(
+    cli: Cli, store: SqliteStore, job: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sells(monkeypatch)
+    a_file(job, "", store='{url: "s3://bucket/x", endpoint: "http://127.0.0.1:9"}')
+    assert "http://127.0.0.1:9 is this computer's" in cautions(cli, job)["store"]["text"]
+    sells(monkeypatch, shares_disk=True)
+    assert cautions(cli, job) == {}, "its machines are on this computer"
+
+
+def test_the_plan_says_what_machines_may_open_in_the_store(
+    cli: Cli, store: SqliteStore, job: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sells(monkeypatch)
+    told = cautions(cli, job)["pass"]["text"]
+    assert told.startswith("s3://bucket/x: ")
+    assert told in cli("submit", job, "--dry-run").err
+
+
+@pytest.mark.parametrize(
+    ("limits", "says"),
+    [
+        ("{cost_usd: 0.05}", "limits.cost_usd ($0.05) would carry none of 2 offers that fit through its start"),
+        ("{runtime: 2m}", "limits.runtime (120 s of machine time) is over before any of 2 offers"),
+        ("{price_usd_hour: 0.50}", "limits.price_usd_hour ($0.50) is under every price: of 2 offers that would fit"),
+    ],
+)
+@pytest.mark.parametrize("dry", [["--dry-run"], []], ids=["dry run", "submit"])
+def test_limits_that_cannot_be_met_are_refused_before_anything_is_written(
+    cli: Cli,
+    store: SqliteStore,
+    job: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    limits: str,
+    says: str,
+    dry: list[str],
+) -> None:
+    sells(monkeypatch, shares_disk=True)
+    folder = tmp_path / "checkpoints"
+    a_file(job, f"limits: {limits}", store=folder.as_uri())
+    done = cli("submit", job, *dry)
+    assert done.code == 1
+    assert f"error: {says}" in done.err
+    assert "\nhint: raise limits." in done.err
+    assert store.jobs() == []
+    assert not folder.exists()
+
+
+def test_who_could_not_be_connected_is_noted_for_status(cli: Cli, store: SqliteStore, job: Path, window: Cloud) -> None:
+    cli("submit", job, "--dry-run")
+    (noted,) = read_unusable(Home.find())
+    assert (noted.provider, noted.error, noted.reason) == ("window", "NotAuthorized", "no credentials: set some")
