@@ -7,6 +7,7 @@ import os
 from spotlaunch.agent.agent import Agent
 from spotlaunch.agent.console import say
 from spotlaunch.agent.environment import secret_of
+from spotlaunch.agent.passes import passes_of
 from spotlaunch.agent.program import adopt_orphans
 from spotlaunch.agent.settings import read_settings
 from spotlaunch.errors import SpotlaunchError
@@ -19,7 +20,12 @@ def main() -> None:
     code = 1
     try:
         settings = read_settings()
-        blobs = open_blobs(settings.store_url, endpoint=settings.store_endpoint, region=settings.store_region)
+        passes = passes_of()
+        blobs = open_blobs(
+            settings.store_url, endpoint=settings.store_endpoint, region=settings.store_region, credentials=passes
+        )
+        if passes is not None:
+            passes.keep_fresh(blobs)
         adopt_orphans()
         agent = Agent(settings, blobs, secrets=secret_of, umask=umask)
         say("agent", f"attempt {settings.attempt} of {settings.job} begins")
