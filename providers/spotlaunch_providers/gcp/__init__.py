@@ -26,6 +26,12 @@ SETTINGS = {
     "billing_endpoint": Setting(
         help="the address of the Cloud Billing catalog, https://cloudbilling.googleapis.com by default"
     ),
+    "image": Setting(help="the disk image of machines, like projects/PROJECT/global/images/family/FAMILY"),
+    "network": Setting(help="the network of machines; `default` by default"),
+    "subnetwork": Setting(help="the subnetwork: a name that each region has, or a path; for networks in custom mode"),
+    "external_ip": Setting(help="`no`: machines get no public address, and need Cloud NAT to reach the internet"),
+    "disk_type": Setting(help="the type of boot disks; without it, what the machine family takes"),
+    "service_account": Setting(help="the account that programs on machines act as; none by default"),
     "auth": Setting(help="`none`: no credentials, for a server on this computer"),
 }
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from spotlaunch.core.settings import Settings, is_loopback
-from spotlaunch.errors import NotAuthorized, UsageError
+from spotlaunch.errors import NotAuthorized, ProviderError, UsageError
+from spotlaunch_providers.gcp.choices import choices
 from spotlaunch_providers.gcp.errors import LOGIN, judge
-from spotlaunch_providers.shared.http import Api, plain_session
+from spotlaunch_providers.shared.http import Api, Reply, plain_session
 from spotlaunch_providers.shared.redact import Redactor
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Account:
         self.endpoint = _without(settings.url("endpoint", COMPUTE), "/compute/v1", "/compute")
         self.billing_endpoint = _without(settings.url("billing_endpoint", BILLING), "/v1")
         self.regions = frozenset(settings.words("regions"))
+        self.choices = choices(settings)
         self.anonymous = settings.anonymous("endpoint")
         self._project = settings.get("project")
         if self._project and not _PROJECT.fullmatch(self._project):
@@ -80,6 +82,11 @@ class Account:
     def billing(self) -> Api:
         """The Cloud Billing catalog."""
         return self._api(self.billing_endpoint, "cloudbilling.googleapis.com")
+
+    def changes(self, judge: Callable[[Reply], ProviderError | None]) -> Api:
+        """The Compute Engine API for a call that makes something, whose answers ``judge`` reads."""
+        session = self.session()
+        return Api(self.endpoint, judge=judge, session=lambda: session, redact=self.redactor())
 
     def session(self) -> requests.Session:
         """The session that signs calls, one for both APIs. The first call signs in: `NotAuthorized`, `Transient`."""

@@ -19,7 +19,12 @@ Reach = Literal["pool", "zone", "region", "quota", "account"]
 
 LOGIN = "gcloud auth application-default login"
 _ROLES = "the account needs roles/compute.viewer on the project; docs/providers/gcp.md lists every permission"
+_LAUNCH_ROLES = "the account needs the permissions of configs/permissions/gcp.yaml; docs/providers/gcp.md tells how"
+_SETTINGS = "docs/providers/gcp.md tells of the settings image, network, subnetwork, disk_type and service_account"
 _QUOTA = "ask for more at https://console.cloud.google.com/iam-admin/quotas"
+
+
+SERVICE = "compute.googleapis.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,27 @@ def _dry() -> Code:
 
 def _quota() -> Code:
     return Code(errors.QuotaExceeded, "quota", "the project's quota is used up", _QUOTA, quotes=True)
+
+
+def _taken_while_made() -> Code:
+    return Code(errors.NoCapacity, "pool", "the machine was taken away while it was being made", quotes=True)
+
+
+def _no_address() -> Code:
+    return Code(errors.QuotaExceeded, "region", "the subnet has no address left", "widen the subnet")
+
+
+def not_there() -> Code:
+    """The order names a thing, or a place, that the project does not have."""
+    return Code(errors.InvalidOrder, "pool", "Google does not have what the machine needs", _SETTINGS, quotes=True)
+
+
+def _misfit() -> Code:
+    return Code(errors.InvalidOrder, "pool", "Google does not make such a machine", _SETTINGS, quotes=True)
+
+
+def _lost() -> Code:
+    return Code(errors.OutcomeUnknown, "account", "something broke at Google while it made the machine")
 
 
 # Fact sheet, 2.5. Reads meet the first half; the second half is what operations of a launch end in.
@@ -121,17 +147,35 @@ CODES: Mapping[str, Code] = {
     "resource_availability": _dry(),
     "insufficientCapacity": _dry(),
     "stockout": _dry(),
-    # Seen when a machine was preempted while it was being made.
-    "UNSUPPORTED_OPERATION": _dry(),
-    "RESOURCE_NOT_READY": _dry(),
+    "UNSUPPORTED_OPERATION": _taken_while_made(),
+    "RESOURCE_NOT_READY": _taken_while_made(),
+    "RESOURCE_NOT_FOUND": _taken_while_made(),
     "QUOTA_EXCEEDED": _quota(),
     "quotaExceeded": _quota(),
-    "IP_SPACE_EXHAUSTED": Code(errors.QuotaExceeded, "region", "the subnet has no address left", "widen the subnet"),
-    "IP_SPACE_EXHAUSTED_WITH_DETAILS": Code(
-        errors.QuotaExceeded, "region", "the subnet has no address left", "widen the subnet"
-    ),
+    "IP_SPACE_EXHAUSTED": _no_address(),
+    "IP_SPACE_EXHAUSTED_WITH_DETAILS": _no_address(),
     "resourceInUseByAnotherResource": Code(errors.Transient, "pool", "it is in use by something else"),
+    "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE": Code(errors.Transient, "pool", "it is in use by something else"),
     "RESOURCE_OPERATION_RATE_EXCEEDED": Code(errors.Throttled, "zone", "too many changes to one resource"),
+    "alreadyExists": Code(errors.OutcomeUnknown, "pool", "a machine of that name is there already"),
+    "RESOURCE_ALREADY_EXISTS": Code(errors.OutcomeUnknown, "pool", "a machine of that name is there already"),
+}
+
+# What the same words mean when a machine was asked for: there "broken" may have made one, and "not found" or "not
+# understood" speak of the order. What stands in neither table is an `OutcomeUnknown` there.
+OF_LAUNCHES: Mapping[str, Code] = {
+    **{code: row for code, row in CODES.items() if row.error is not errors.Transient or row.reach != "account"},
+    **dict.fromkeys(
+        ("internalError", "backendError", "INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL_ERROR"), _lost()
+    ),
+    **dict.fromkeys(("notFound", "NOT_FOUND"), not_there()),
+    **dict.fromkeys(
+        ("invalid", "invalidParameter", "badRequest", "required", "INVALID_ARGUMENT", "INVALID_USAGE"), _misfit()
+    ),
+    **dict.fromkeys(
+        ("forbidden", "IAM_PERMISSION_DENIED", "PERMISSIONS_ERROR", "PERMISSION_DENIED"),
+        Code(errors.NotAuthorized, "account", "the account may not start machines", _LAUNCH_ROLES, quotes=True),
+    ),
 }
 
 
@@ -158,10 +202,10 @@ def judge(reply: Reply, *, service: str) -> errors.ProviderError | None:
 
 def reasons(body: Mapping[str, Any]) -> Iterator[str]:
     """The codes in an error's body, the most telling first: ErrorInfo, the old list, the gRPC status."""
-    for detail in _mappings(body.get("details")):
+    for detail in mappings(body.get("details")):
         if str(detail.get("@type", "")).endswith("ErrorInfo") and detail.get("reason"):
             yield str(detail["reason"])
-    for error in _mappings(body.get("errors")):
+    for error in mappings(body.get("errors")):
         if error.get("reason"):
             yield str(error["reason"])
     if body.get("status"):
@@ -175,5 +219,6 @@ def _error(code: Code, said: str, service: str) -> errors.ProviderError:
     return code.error(message, hint=code.hint.format(service=service))
 
 
-def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
+def mappings(value: Any) -> Iterator[Mapping[str, Any]]:
+    """The objects in a list; none where it is no list."""
     yield from (item for item in value if isinstance(item, Mapping)) if isinstance(value, list) else ()

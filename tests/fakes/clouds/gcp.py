@@ -1,4 +1,4 @@
-"""Google Cloud as a server: Compute Engine's lists and advice, and the Cloud Billing catalog, on one port."""
+"""Google Cloud as a server: Compute Engine's machines, lists and advice, and the Cloud Billing catalog, on one port."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from urllib.parse import unquote
 
 from tests.fakes.clouds import gcp_data as data
 from tests.fakes.clouds.gcp_filter import BadFilter, parse
-from tests.fakes.clouds.server import FakeCloud, Request, Response, route
+from tests.fakes.clouds.gcp_machines import Machines
+from tests.fakes.clouds.gcp_rules import compute_error
+from tests.fakes.clouds.server import Request, Response, route
 
 _PROJECT = r"/compute/v1/projects/(?P<project>[^/]+)"
 _ADVICE = r"/compute/(?P<version>v1|beta)/projects/(?P<project>[^/]+)/regions/(?P<region>[^/]+)/advice"
@@ -20,12 +22,6 @@ _AGGREGATED = {*_LIST, "includeAllScopes", "serviceProjectNumber"}
 # As of the discovery document of 2026-11-06 this parameter is gone; a server tells so.
 _LIST.discard("returnPartialSuccess")
 _AGGREGATED.discard("returnPartialSuccess")
-
-
-def compute_error(status: int, reason: str, message: str, domain: str = "global") -> Response:
-    """An error in Compute Engine's shape."""
-    errors = [{"message": message, "domain": domain, "reason": reason}]
-    return Response(status=status, body={"error": {"code": status, "message": message, "errors": errors}})
 
 
 def rpc_error(status: int, name: str, message: str, reason: str = "", domain: str = "googleapis.com") -> Response:
@@ -47,7 +43,7 @@ def disabled(service: str) -> Response:
     return compute_error(403, "accessNotConfigured", message, "usageLimits")
 
 
-class FakeGcp(FakeCloud):
+class FakeGcp(Machines):
     """Knows one project. With a ``token`` it wants that one; without, it lets everybody in, as for `auth: none`.
 
     ``filler``: useless rows a region in the price list, which make it as long as Google's (five pages).
@@ -74,8 +70,8 @@ class FakeGcp(FakeCloud):
         ),
     }
 
-    def __init__(self, *, token: str = "", filler: int = 700) -> None:
-        super().__init__()
+    def __init__(self, *, token: str = "", filler: int = 700, run_machines: bool = False, boot_s: float = 0.0) -> None:
+        super().__init__(run_machines=run_machines, boot_s=boot_s)
         self.token = token
         self.filler = filler
         self.unsupported: set[str] = set()
@@ -97,7 +93,7 @@ class FakeGcp(FakeCloud):
     @route("GET", rf"{_PROJECT}/aggregated/machineTypes")
     def machine_types(self, request: Request) -> Response:
         rows = ((zone, data.machine_type(row, zone)) for zone in data.ZONES for row in data.TYPES if zone in row[1])
-        return self._aggregated(request, "machineTypes", "compute#machineTypeAggregatedList", rows)
+        return self.aggregated(request, "machineTypes", "compute#machineTypeAggregatedList", rows)
 
     @route("GET", rf"{_PROJECT}/aggregated/acceleratorTypes")
     def accelerator_types(self, request: Request) -> Response:
@@ -107,11 +103,11 @@ class FakeGcp(FakeCloud):
             for name, (_, zones) in data.ACCELERATORS.items()
             if zone in zones
         )
-        return self._aggregated(request, "acceleratorTypes", "compute#acceleratorTypeAggregatedList", rows)
+        return self.aggregated(request, "acceleratorTypes", "compute#acceleratorTypeAggregatedList", rows)
 
     @route("GET", rf"{_PROJECT}/regions")
     def regions(self, request: Request) -> Response:
-        if (refusal := self._refuse(request, _LIST)) is not None:
+        if (refusal := self.guard(request, _LIST)) is not None:
             return refusal
         page = self._page(request, [("", data.region(name)) for name in data.REGIONS])
         if isinstance(page, Response):
@@ -122,7 +118,7 @@ class FakeGcp(FakeCloud):
 
     @route("GET", _PROJECT)
     def project(self, request: Request) -> Response:
-        if (refusal := self._refuse(request, set())) is not None:
+        if (refusal := self.guard(request, set())) is not None:
             return refusal
         quotas = [{"metric": "GPUS_ALL_REGIONS", "limit": 16.0, "usage": 1.0}]
         return Response(
@@ -150,7 +146,8 @@ class FakeGcp(FakeCloud):
         now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
         body: dict[str, Any] = {"machineType": name, "location": f"{request.path.split('/regions')[0]}/zones/{zone}"}
         if "PRICE" in types:
-            price, before = data.spot_nanos(name, region), data.spot_nanos(name, region) * 2
+            price = int(self.spot_price(name, region).scaleb(9))
+            before = price * 2
             body["priceHistory"] = [
                 {"interval": _interval(now, 30, 9), "listPrice": _money(before)},
                 {"interval": _interval(now, 9, 0), "listPrice": _money(price)},
@@ -230,7 +227,7 @@ class FakeGcp(FakeCloud):
         said = next((v for k, v in request.headers.items() if k.lower() == "authorization"), "")
         return said == f"Bearer {self.token}" if self.token else not said
 
-    def _refuse(self, request: Request, known: set[str]) -> Response | None:
+    def guard(self, request: Request, known: set[str]) -> Response | None:
         """Whatever is wrong with a call before its meaning: credentials, project, unknown parameters."""
         if not self._signed(request):
             return compute_error(401, "authError", "Invalid Credentials")
@@ -242,10 +239,8 @@ class FakeGcp(FakeCloud):
             return compute_error(400, "invalidParameter", f"Unknown parameter: {min(unknown)}")
         return None
 
-    def _aggregated(
-        self, request: Request, key: str, kind: str, rows: Iterable[tuple[str, dict[str, Any]]]
-    ) -> Response:
-        if (refusal := self._refuse(request, _AGGREGATED)) is not None:
+    def aggregated(self, request: Request, key: str, kind: str, rows: Iterable[tuple[str, dict[str, Any]]]) -> Response:
+        if (refusal := self.guard(request, _AGGREGATED)) is not None:
             return refusal
         page = self._page(request, rows)
         if isinstance(page, Response):
@@ -255,7 +250,7 @@ class FakeGcp(FakeCloud):
         for zone, thing in chosen:
             items.setdefault(f"zones/{zone}", {}).setdefault(key, []).append(thing)
         for zone in data.ZONES:  # places without any hold a warning in its stead
-            items.setdefault(f"zones/{zone}", _nothing_there(zone))
+            items.setdefault(f"zones/{zone}", _unreachable(zone) if zone in self.unreachable else _nothing_there(zone))
         body = {"kind": kind, "id": f"projects/{data.PROJECT}/aggregated/{key}", "items": items}
         return Response(body={**body, **more})
 
@@ -281,7 +276,7 @@ class FakeGcp(FakeCloud):
 
     def _advice(self, request: Request, known: set[str]) -> dict[str, Any] | Response:
         """The body of a question to the advice API, or what is wrong with it."""
-        if (refusal := self._refuse(request, set())) is not None:
+        if (refusal := self.guard(request, set())) is not None:
             return refusal
         try:
             asked = request.json
@@ -324,6 +319,11 @@ def _interval(now: datetime, from_days: int, to_days: int) -> dict[str, str]:
 
 def _money(nanos: int) -> dict[str, Any]:
     return {"currencyCode": "USD", "units": str(nanos // 10**9), "nanos": nanos % 10**9}
+
+
+def _unreachable(zone: str) -> dict[str, Any]:
+    said = f"The zone '{zone}' could not be reached."
+    return {"warning": {"code": "UNREACHABLE", "message": said, "data": [{"key": "scope", "value": f"zones/{zone}"}]}}
 
 
 def _nothing_there(zone: str) -> dict[str, Any]:

@@ -219,6 +219,39 @@ def spot_nanos(name: str, region: str) -> int:
     return round(parts_nanos(name, region, spot=True) * 0.97 / 1000) * 1000
 
 
+def attached_nanos(name: str, gpu: dict[str, Any], region: str, *, spot: bool) -> float:
+    """An N1 machine and the GPUs that were put into it."""
+    _, _, _, _, cpus, _, _, _ = next(r for r in TYPES if r[0] == name)
+    pick = 1 if spot else 0
+    core, ram = CORES["N1 Predefined"][pick], CORES["N1 Predefined"][2 + pick]
+    word = gpu["acceleratorType"].rpartition("-")[2].upper()
+    one = GPUS[f"Nvidia Tesla {word} GPU"][pick]
+    return (cpus * core + cpus * 3.75 * ram + gpu["acceleratorCount"] * one) * REGIONS[region][2] / 1000
+
+
+# Not to be had on demand without a reservation.
+SPOT_ONLY = {"a3-highgpu-1g", "a3-highgpu-2g", "a3-highgpu-4g", "a3-ultragpu-8g", "a4-highgpu-8g"}
+
+
+def sells(name: str, zone: str) -> bool:
+    """Whether a zone has this machine type."""
+    return any(row[0] == name and zone in row[1] for row in TYPES)
+
+
+def gpu_count(name: str) -> int:
+    return next((row[3] for row in TYPES if row[0] == name), 0)
+
+
+def accelerators(name: str, asked: list[dict[str, Any]], zone: str) -> list[dict[str, Any]]:
+    """The GPUs of an instance as it is described: those that were put in, or those that are built in."""
+    base = f"https://www.googleapis.com/compute/v1/projects/{PROJECT}/zones/{zone}/acceleratorTypes"
+    row = next((r for r in TYPES if r[0] == name), None)
+    found = [(a["acceleratorType"].rpartition("/")[2], a["acceleratorCount"]) for a in asked]
+    if row is not None and row[3]:
+        found = [(row[2], row[3])]
+    return [{"acceleratorType": f"{base}/{word}", "acceleratorCount": n} for word, n in found]
+
+
 def share(*words: str) -> float:
     """A number from 0 to 1 that belongs to these words."""
     return int(hashlib.sha256("/".join(words).encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
