@@ -152,8 +152,6 @@ def _machine_cells(m: Machine, now: float) -> list[str]:
 def _rest(store: SqliteStore, jobs: Sequence[Job], now: float) -> tuple[list[Refusal], list[Unusable]]:
     """Who rests of those that jobs which are not over may use: for a time, and until their settings change."""
     live = [job for job in jobs if not job.over]
-    if not live:
-        return [], []
     return overview.resting(store.refusals(), live, now), overview.unusable(read_unusable(Home.find()), live)
 
 
