@@ -1,6 +1,7 @@
-"""The fake RunPod against the fields of its documentation, as runpod/docs (2026-08-20) and its clients have them.
+"""The fake RunPod, and what the adapter sends, against RunPod's documentation.
 
-No machine-readable description can be had offline, so the tables stand here.
+The tables are taken from `api-reference-v2/openapi.json` of runpod/docs (September 2026): names, types, what is
+required, what is open to more. `entrypoint` and `cmd` of a create are newer than that and known from its clients.
 """
 
 from __future__ import annotations
@@ -8,14 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import jsonschema
 import pytest
 import requests
 
-from spotlaunch.core.facts import Want
+from spotlaunch.core.facts import Order, Want
 from spotlaunch.core.settings import Settings
+from spotlaunch.errors import NoCapacity, OutOfFunds
 from spotlaunch_providers.runpod.adapter import RunpodProvider
 from spotlaunch_providers.runpod.asking import Asking
 from tests.fakes.clouds.runpod import FakeRunpod
+from tests.fakes.clouds.runpod_rules import CREATE
+from tests.fakes.clouds.runpod_rules import CREATE_GPU as RULES_GPU
+from tests.fakes.waiting import eventually
+from tests.providers.runpod.ordering import an_offer, an_order, stock
 
 GPU = {
     "id": str,
@@ -32,6 +39,112 @@ GPU = {
     "cudaVersions": list,
 }
 MAY_BE_MISSING = {"dataCenters", "cudaVersions"}
+TEXTS = {"type": "array", "items": {"type": "string"}}
+NULLABLE_TEXT = {"type": ["string", "null"]}
+CREATE_GPU = {
+    "type": "object",
+    "required": ["id"],
+    "properties": {
+        "id": {"type": "string"},
+        "count": {"type": "integer", "minimum": 1},
+        "allowedCudaVersions": TEXTS,
+        "minCudaVersion": {"type": "string", "pattern": r"^\d+\.\d+$"},
+        "minRamPerGpu": {"type": "integer", "minimum": 1},
+        "minVcpuCountPerGpu": {"type": "integer", "minimum": 1},
+    },
+    "additionalProperties": False,
+}
+CREATE_POD = {
+    "type": "object",
+    "required": ["name", "image", "disk"],  # `disk` by what was seen, not by the description
+    "properties": {
+        "name": {"type": "string", "minLength": 1, "maxLength": 191},
+        "image": {"type": "string"},
+        "args": {"type": "string"},
+        "entrypoint": TEXTS,
+        "cmd": TEXTS,
+        "disk": {"type": "integer", "minimum": 1},
+        "env": {"type": "object", "additionalProperties": {"type": "string"}},
+        "ports": TEXTS,
+        "registry": NULLABLE_TEXT,
+        "cloud": {"enum": ["SECURE", "COMMUNITY"]},
+        "dataCenterIds": TEXTS,
+        "gpu": CREATE_GPU,
+    },
+    "additionalProperties": False,
+}
+SSH_ENDPOINT = {
+    "type": ["object", "null"],
+    "required": ["host", "port", "username", "command"],
+    "properties": {"host": {"type": "string"}, "port": {"type": "integer"}, "username": {"type": "string"}},
+}
+POD = {
+    "type": "object",
+    "required": [
+        *("id", "name", "status", "actions", "image", "args", "disk", "mounts", "ports", "env", "registry", "cloud"),
+        *("dataCenterId", "cudaVersion", "ssh", "template", "cost", "locked", "runtime", "createdAt", "startedAt"),
+        *("globalNetworking", "gpu"),
+    ],
+    "properties": {
+        "id": {"type": "string"},
+        "name": {"type": "string"},
+        "status": {"enum": ["PROVISIONING", "STARTING", "RUNNING", "EXITED", "ERROR", "TERMINATED"]},
+        "actions": {"type": "array", "items": {"enum": ["start", "stop", "restart", "terminate"]}},
+        "image": {"type": "string"},
+        "args": {"type": "string"},
+        "entrypoint": TEXTS,
+        "cmd": TEXTS,
+        "disk": {"type": "integer", "minimum": 1},
+        "env": {"type": "object", "additionalProperties": {"type": "string"}},
+        "ports": TEXTS,
+        "registry": NULLABLE_TEXT,
+        "mounts": {"type": "object"},
+        "cloud": {"enum": ["SECURE", "COMMUNITY"]},
+        "gpu": {
+            "type": "object",
+            "required": ["id", "vcpuCount", "memory"],
+            "properties": {
+                "id": {"type": "string"},
+                "count": {"type": "integer", "minimum": 1},
+                "vcpuCount": {"type": "number", "minimum": 1},
+                "memory": {"type": "number", "minimum": 1},
+            },
+        },
+        "dataCenterId": NULLABLE_TEXT,
+        "cudaVersion": NULLABLE_TEXT,
+        "ssh": {
+            "type": "object",
+            "required": ["proxy", "direct"],
+            "properties": {"proxy": SSH_ENDPOINT, "direct": SSH_ENDPOINT},
+        },
+        "template": NULLABLE_TEXT,
+        "cost": {"type": "number"},
+        "locked": {"type": "boolean"},
+        "globalNetworking": {"type": "object", "required": ["enabled"]},
+        "runtime": {
+            "type": ["object", "null"],
+            "properties": {
+                "uptime": {"type": "integer"},
+                "ports": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "properties": {
+                            "private": {"type": "integer"},
+                            "public": {"type": ["integer", "null"]},
+                            "type": {"type": "string"},
+                            "ip": NULLABLE_TEXT,
+                        },
+                        "additionalProperties": False,
+                    },
+                },
+            },
+        },
+        "createdAt": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"},
+        "startedAt": NULLABLE_TEXT,
+    },
+    "additionalProperties": False,
+}
 PARAMS = {"include", "product", "count", "cloud", "countryCodes", "cudaVersions", "minCudaVersion"}
 
 
@@ -123,6 +236,123 @@ def test_graphql_answers_the_catalog_to_anybody_and_the_account_to_its_owner(clo
     assert refused.status_code == 200 and refused.json()["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
     assert ask("{ myself { clientBalance } }", Authorization="Bearer k").json()["data"]["myself"]["clientBalance"] > 0
     assert ask("{ gpuTypes { spotPriceNow } }").status_code == 400
+
+
+@pytest.fixture
+def provider(cloud: FakeRunpod) -> RunpodProvider:
+    stock(cloud)
+    settings = Settings(provider="runpod", values={"endpoint": cloud.url, "auth": "none"})
+    return RunpodProvider(Asking.of(settings), owner="o")
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        an_order(),
+        an_order(
+            an_offer(region="community", count=8, vcpus=17.5, memory_gb=100.1), disk_gb=33.3, image="a/b:cuda12.4"
+        ),
+        an_order(an_offer(region="secure"), ssh_key="ssh-ed25519 AAAA me"),
+        an_order(an_offer("AMD Instinct MI300X OAM", gpu="MI300X", price="2.49"), script=""),
+    ],
+)
+def test_a_launch_is_asked_for_as_the_description_has_it(
+    cloud: FakeRunpod, provider: RunpodProvider, order: Order
+) -> None:
+    for takes_commands in (True, False):
+        cloud.takes_commands = takes_commands
+        provider.launch(order)
+    bodies = [c.json for c in cloud.called("/v2/pods$")]
+    assert len(bodies) >= 2
+    for body in bodies:
+        jsonschema.validate(body, CREATE_POD)
+    assert set(CREATE_POD["properties"]) <= CREATE and set(CREATE_GPU["properties"]) == RULES_GPU
+
+
+def test_a_pod_is_told_of_as_the_description_has_it(cloud: FakeRunpod, provider: RunpodProvider) -> None:
+    cloud.fleet.boot_s = 0.2
+    pod_id = provider.launch(an_order(ssh_key="ssh-ed25519 AAAA me")).instance_id
+    rows = [get(cloud, f"/v2/pods/{pod_id}").json()]
+    eventually(cloud.fleet.booted)
+    for status in ("", "EXITED", "ERROR", "TERMINATED"):
+        cloud.pods[pod_id].status = status
+        rows += get(cloud, "/v2/pods").json()["pods"]
+    assert [r["status"] for r in rows] == ["PROVISIONING", "RUNNING", "EXITED", "ERROR", "TERMINATED"]
+    for row in rows:
+        jsonschema.validate(row, POD)
+        assert bool(row["runtime"]) == (row["status"] == "RUNNING") == bool(row["ssh"]["direct"])
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "words"),
+    [
+        ({"interruptible": True}, 422, "$: additional properties 'interruptible' not allowed"),
+        ({"bidPerGpu": 0.2}, 422, "'bidPerGpu'"),
+        ({"gpu": {"id": "NVIDIA L40S", "gpuCount": 1}}, 422, "$.gpu: additional properties 'gpuCount' not allowed"),
+        ({"gpu": {"id": "NVIDIA L40S", "count": 0}}, 422, "gpu.count"),
+        ({"gpu": {"id": "NVIDIA L40S", "minRamPerGpu": 0.5}}, 422, "gpu.minRamPerGpu"),
+        ({"gpu": {"id": "NVIDIA L40S", "minCudaVersion": "12"}}, 422, "gpu.minCudaVersion"),
+        ({"gpu": {"id": "RTX L40S"}}, 422, "gpu.id"),
+        ({"gpu": None}, 400, "exactly one"),
+        ({"cpu": {"id": "cpu5c", "vcpuCount": 2}}, 400, "exactly one"),
+        ({"name": ""}, 422, "name"),
+        ({"name": "n" * 192}, 422, "name"),
+        ({"env": {"A": 1}}, 422, "env"),
+        ({"ports": ["22"]}, 422, "ports"),
+        ({"cloud": "ALL"}, 422, "cloud"),
+        ({"disk": None}, 400, "template id or pod configuration parameters"),
+        ({"disk": 10}, 400, "no longer any instances"),
+        ({"gpu": {"id": "NVIDIA L40S", "minCudaVersion": "14.0"}}, 400, "no longer any instances"),
+        ({"gpu": {"id": "NVIDIA L40S", "count": 9}}, 400, "no longer any instances"),
+        ({"gpu": {"id": "NVIDIA L40S", "minCudaVersion": "12.8", "allowedCudaVersions": ["12.8"]}}, 400, "exclude"),
+        ({"mounts": {"persistent": {}, "network": []}}, 400, "exclude"),
+        ({"dataCenterIds": ["XX-YY-1"]}, 400, "no longer any instances"),
+        ({"image": "i" * 110_000}, 413, "too large"),
+    ],
+    ids=str,
+)
+def test_a_create_that_runpod_would_refuse_is_refused(
+    cloud: FakeRunpod, change: dict[str, Any], status: int, words: str
+) -> None:
+    stock(cloud)
+    good = {"name": "n", "image": "i", "disk": 20, "gpu": {"id": "NVIDIA L40S"}}
+    body = {k: v for k, v in {**good, **change}.items() if v is not None}
+    headers = {"Authorization": "Bearer k", "User-Agent": "test/1"}
+    answer = requests.post(cloud.url + "/v2/pods", json=body, headers=headers, timeout=5)
+    assert answer.status_code == status and words in str(answer.json())
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert cloud.fleet.left() == []
+    assert requests.post(cloud.url + "/v2/pods", json=good, headers=headers, timeout=5).status_code == 201
+
+
+def test_an_empty_account_cannot_rent(cloud: FakeRunpod, provider: RunpodProvider) -> None:
+    cloud.balance = 0.5
+    with pytest.raises(OutOfFunds, match="balance is too low"):
+        provider.launch(an_order())
+
+
+def test_what_is_taken_is_not_to_be_had_again_until_it_is_given_back(
+    cloud: FakeRunpod, provider: RunpodProvider
+) -> None:
+    ids = [provider.launch(an_order(an_offer(count=8))).instance_id for _ in range(2)]
+    with pytest.raises(NoCapacity):
+        provider.launch(an_order(an_offer(count=8)))
+    provider.terminate(ids)
+    provider.launch(an_order(an_offer(count=8)))
+
+
+def test_actions_are_those_that_a_pod_allows(cloud: FakeRunpod) -> None:
+    pod = cloud.add("n")
+    headers = {"Authorization": "Bearer k", "User-Agent": "test/1"}
+
+    def act(action: str) -> requests.Response:
+        url = f"{cloud.url}/v2/pods/{pod.id}/action"
+        return requests.post(url, json={"action": action}, headers=headers, timeout=5)
+
+    assert act("start").status_code == 409
+    assert act("stop").json()["status"] == "EXITED"
+    assert "not enough free GPUs" in act("start").json()["detail"]
+    assert (act("terminate").status_code, act("terminate").status_code) == (204, 404)
 
 
 def test_the_adapter_asks_only_what_is_documented(cloud: FakeRunpod) -> None:

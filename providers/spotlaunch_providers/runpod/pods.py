@@ -16,10 +16,14 @@ from spotlaunch_providers.runpod.offers import COMMUNITY, REGIONS, SECURE, dolla
 
 _CUDA = re.compile(r"(?<![a-z])cu(?:da)?[:-]?(\d{2})\.?(\d)")
 
-# Our own command stands in the place of the image's, which would have started the door for a shell.
-_SHELL = r"""mkdir -p /run/sshd ~/.ssh && chmod 700 ~/.ssh && printf '%s\n' "$PUBLIC_KEY" > ~/.ssh/authorized_keys
-chmod 600 ~/.ssh/authorized_keys
-command -v sshd >/dev/null 2>&1 && { ssh-keygen -A >/dev/null 2>&1; "$(command -v sshd)"; }
+# Our own command stands in the place of the image's, which would have opened the door for a shell. An image without
+# sshd has none.
+SHELL = r"""if command -v sshd >/dev/null 2>&1; then
+  mkdir -p /run/sshd ~/.ssh && chmod 700 ~/.ssh
+  printf '%s\n' "$PUBLIC_KEY" > ~/.ssh/authorized_keys && chmod 600 ~/.ssh/authorized_keys
+  ssh-keygen -A >/dev/null 2>&1
+  "$(command -v sshd)"
+fi
 """
 
 
@@ -54,7 +58,7 @@ def description(order: Order, offer: Offer, *, endpoint: str, image: str, cuda: 
         pod["ports"] = ["22/tcp"]
     if order.script:
         pod["entrypoint"] = ["/bin/sh", "-c"]
-        pod["cmd"] = [_SHELL + order.script if order.ssh_key else order.script]
+        pod["cmd"] = [SHELL + order.script if order.ssh_key else order.script]
     return pod
 
 
