@@ -1,4 +1,4 @@
-"""Azure: retail prices without an account; with one, which sizes it may have, and how likely they are to be had.
+"""Azure: retail prices without an account; with one, what it may have, how likely that is to be had, and machines.
 
 This module stays light; connecting loads the rest, and asking loads Azure's own libraries.
 """
@@ -18,10 +18,16 @@ if TYPE_CHECKING:
 
 SETTINGS: Mapping[str, Setting] = {
     "subscription_id": Setting(
-        help="the subscription to ask about, and later to launch in; without it there are prices only",
+        help="the subscription to ask about and to launch in; without it there are prices only",
         env=("AZURE_SUBSCRIPTION_ID",),
     ),
     "regions": Setting(help="only these regions, like eastus, westeurope; all, if not set"),
+    "image": Setting(help="the image that machines start from: publisher:offer:sku:version, or the id of one of yours"),
+    "grid_image": Setting(help="the image for sizes whose cards need NVIDIA's GRID driver; none, if not set"),
+    "disk_type": Setting(help="the kind of disk: Premium_LRS, if not set; StandardSSD_LRS, Standard_LRS"),
+    "subnets": Setting(
+        help="subnets to use, like eastus=/subscriptions/.../subnets/NAME; elsewhere one is made, if not set"
+    ),
     "endpoint": Setting(help="where Azure Resource Manager answers; https://management.azure.com, if not set"),
     "prices_endpoint": Setting(help="where the retail prices are; https://prices.azure.com, if not set"),
     "auth": Setting(help="`none` for servers on this computer that want no credentials"),

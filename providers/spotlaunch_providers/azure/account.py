@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import quote
 
 from spotlaunch.core.settings import Settings, is_loopback
-from spotlaunch.errors import UsageError
+from spotlaunch.errors import ProviderError, UsageError
 from spotlaunch_providers.azure import credentials
 from spotlaunch_providers.azure.constants import ARM, PRICES
 from spotlaunch_providers.azure.errors import Judge
-from spotlaunch_providers.shared.http import Api
+from spotlaunch_providers.shared.http import Api, Reply
 from spotlaunch_providers.shared.redact import Redactor
 
 # Servers on this computer want some subscription in their paths.
@@ -38,10 +39,16 @@ class Account:
         """A path under the subscription."""
         return f"subscriptions/{quote(self.subscription, safe='')}/{rest}"
 
-    def api(self, redact: Redactor) -> Api:
+    def api(
+        self,
+        redact: Redactor,
+        *,
+        judge: Callable[[Reply], ProviderError | None] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Api:
         """Resource Manager, with a token that is good now. Raises `NotAuthorized` or `Transient`."""
-        headers = {"Authorization": self.tokens.header()}
-        return Api(self.endpoint, judge=Judge(redact), headers=headers, redact=redact)
+        sent = {"Authorization": self.tokens.header(), **(headers or {})}
+        return Api(self.endpoint, judge=judge or Judge(redact), headers=sent, redact=redact)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -34,12 +34,14 @@ class Asking:
         regions: Sequence[str],
         folder: Path,
         of: str,
+        grid_image: str = "",
         ask_s: float,
         now: Callable[[], float],
     ) -> None:
         self._access = access
         self._regions = tuple(regions)
         self._ask_s = ask_s
+        self._grid_image = grid_image
         self._now = now
         self._feed = Api(access.prices, judge=Judge(access.redact), redact=access.redact)
         self._skus = Cache(folder / "skus.json", of=of, kept_s=SKUS_KEPT_S, now=now)
@@ -107,7 +109,7 @@ class Asking:
             raise catalogs
         rates, scores, *_ = [{} if isinstance(h, ProviderError) else h for h in hints] + [{}, {}]
         read, unread = catalogs
-        return Known(account=True, skus=read, unread=unread, rates=rates, scores=scores)
+        return Known(account=True, skus=read, unread=unread, rates=rates, scores=scores, grid_image=self._grid_image)
 
     def _catalogs(
         self, api: Api, account: Account, found: Sequence[Price], deadline: Deadline

@@ -17,6 +17,11 @@ PRICES_VERSION = "2023-01-01-preview"
 SKUS_VERSION = "2021-07-01"
 GRAPH_VERSION = "2022-10-01"
 PLACEMENT_VERSION = "2025-06-05"
+COMPUTE_VERSION = "2024-07-01"
+NETWORK_VERSION = "2024-05-01"  # [MEM]
+NETWORK_IN_VM_VERSION = "2022-11-01"  # of the interface that is made inside a machine's PUT
+GROUPS_VERSION = "2021-04-01"
+ACTIVITY_VERSION = "2015-04-01"  # [DOC]
 
 # [MEM] Internet egress from North America and Europe, 100 GB to 10 TB a month. The first 100 GB are free; Asia
 # costs 0.12, South America and Africa up to 0.181. https://azure.microsoft.com/pricing/details/bandwidth/
@@ -50,3 +55,19 @@ ARM64_REFUSED = "an arm64 machine, for which there is no image yet; Microsoft gi
 # Of the time that a whole question has, hints (eviction rates, placement scores) may take this part at most.
 HINT_SHARE = 0.35
 EXAMINED_REGION = "eastus"
+
+# [3P] With NVIDIA's driver, generation 2, about 57 GB used. Its Ubuntu has Python 3.10.
+IMAGE = "microsoft-dsvm:ubuntu-hpc:2204:latest"
+LEAST_DISK_GB = 128
+DISK_TYPE = "Premium_LRS"
+
+# A launch may take so long in all, its PUT so long, and then the wait for the word that there was room: Azure says
+# that only after it has accepted the machine.
+LAUNCH_S = 60.0
+PUT_S = 25.0
+ALLOCATION_S = 40.0
+LIST_S = 30.0
+END_S = 60.0
+
+# How long a machine that is no more is listed with the reason why, and the log asked for it: it lags by minutes. [MEM]
+GONE_KEPT_S = 600.0

@@ -17,10 +17,20 @@ from spotlaunch_providers.shared.redact import Redactor
 if TYPE_CHECKING:
     from spotlaunch_providers.shared.http import Reply
 
-# What is refused: a size in a region, in this market or in both; a size everywhere; all spot of a region; the
-# family's quota in a region, on demand; the whole region on demand; the job; all of Azure.
+# What is refused: a size in a region, in this market or in both; a size everywhere, as spot or at all; all spot, of a
+# region or anywhere; the family's quota in a region, on demand; the whole region on demand; the job; all of Azure.
 Reach = Literal[
-    "pool", "size-region", "size-spot", "region-spot", "family-region", "region-on-demand", "region", "job", "cloud"
+    "pool",
+    "size-region",
+    "size-spot",
+    "size",
+    "region-spot",
+    "spot",
+    "family-region",
+    "region-on-demand",
+    "region",
+    "job",
+    "cloud",
 ]
 
 
@@ -33,7 +43,9 @@ class Code(Row[Reach]):
 
 
 _LOGIN = "log in again with `az login`, or renew the secret of the service principal"
-_ROLE = "give the account the role Reader on the subscription"
+_ROLE = "give the account the role Reader on the subscription; to launch, the one in configs/permissions/azure.json"
+_IMAGE = "name another image in the setting image, or in the job file"
+_POLICY = "ask whoever keeps the policies of the subscription, or name other regions in the setting regions"
 _QUOTA = "ask for more under Quotas in the Azure portal"
 _SUBSCRIPTION = "is subscription_id right? `az account list` shows yours"
 
@@ -63,14 +75,8 @@ _AUTH = {
     "MissingSubscriptionRegistration": Code(
         errors.NotAuthorized,
         "cloud",
-        "the subscription has not registered Microsoft.Compute",
-        "az provider register --namespace Microsoft.Compute",
-    ),
-    "AzureSpotFeatureNotEnabledForSubscription": Code(
-        errors.NotAuthorized,
-        "cloud",
-        "spot machines are not enabled for this subscription",
-        "use another kind of offer",
+        "the subscription has not registered all that machines need: {said}",
+        "az provider register --namespace Microsoft.Compute (and Microsoft.Network)",
     ),
 }
 
@@ -81,7 +87,14 @@ _CAPACITY = {
     "OverconstrainedAllocationRequest": Code(errors.NoCapacity, "pool", "no place fits all that is asked for"),
     "OverconstrainedZonalAllocationRequest": Code(errors.NoCapacity, "pool", "no place fits all that is asked for"),
     "SpotPriceGreaterThanProvidedMaxPrice": Code(errors.PriceTooLow, "pool", "spot costs more than the cap now"),
+    "AzureSpotFeatureNotEnabledForSubscription": Code(
+        errors.QuotaExceeded, "spot", "spot machines are not enabled for this subscription", "use another kind of offer"
+    ),
     "QuotaExceeded": Code(errors.QuotaExceeded, "region-on-demand", "the quota of the region is used up", _QUOTA),
+    # [MEM] Rules of the subscription's owner, and of Microsoft: most are about places.
+    "RequestDisallowedByPolicy": Code(errors.QuotaExceeded, "region", "a policy does not allow this: {said}", _POLICY),
+    "RequestDisallowedByAzure": Code(errors.QuotaExceeded, "region", "Azure does not allow this here: {said}", _POLICY),
+    "ScopeLocked": Code(errors.QuotaExceeded, "region", "a lock in the subscription does not allow this", _POLICY),
     "PublicIPCountLimitReached": Code(errors.QuotaExceeded, "region", "no public address is left", _QUOTA),
     "SubnetIsFull": Code(errors.QuotaExceeded, "region", "the subnet has no address left", "delete machines there"),
 }
@@ -103,9 +116,11 @@ _OUR_ORDER: Mapping[str, Code] = {
         )
     },
     "AzureSpotIsNotSupportedForThisVMSize": Code(errors.InvalidOrder, "size-spot", "this size is never sold as spot"),
-    "MarketplacePurchaseEligibilityFailed": Code(errors.InvalidOrder, "region", "the image may not be bought here"),
-    "PlatformImageNotFound": Code(errors.InvalidOrder, "region", "the image is not in this region"),
-    "ImageNotFound": Code(errors.InvalidOrder, "region", "there is no such image"),
+    "MarketplacePurchaseEligibilityFailed": Code(
+        errors.InvalidOrder, "region", "the image may not be bought here", _IMAGE
+    ),
+    "PlatformImageNotFound": Code(errors.InvalidOrder, "region", "the image is not in this region", _IMAGE),
+    "ImageNotFound": Code(errors.InvalidOrder, "region", "there is no such image", _IMAGE),
 }
 
 _LATER: Mapping[str, Code] = {
@@ -149,6 +164,7 @@ CODES: Mapping[str, tuple[Code, ...]] = {
     **{code: (row,) for code, row in {**_AUTH, **_CAPACITY, **_OUR_ORDER, **_LATER}.items()},
     **_SEVERAL,
 }
+_WRAPPINGS = frozenset({"InvalidTemplateDeployment", "DeploymentFailed", "QuotaExceeded", "MultipleErrorsOccurred"})
 _FOLDED = {code.lower(): rows for code, rows in CODES.items()}
 
 
@@ -186,7 +202,7 @@ class Judge:
         """None for a good reply, and for one that names no code: the kit then goes by the status."""
         if reply.status < 300:
             return None
-        code, said = _words(reply.body)
+        code, said = words(reply.body)
         if not code and reply.status == 401:
             code = "AuthenticationFailed"
         if not code and reply.status == 400:
@@ -196,10 +212,18 @@ class Judge:
         return as_error(code, said, status=reply.status, redact=self._redact, retry_after_s=reply.retry_after_s)
 
 
-def _words(body: Any) -> tuple[str, str]:
-    """Code and message: ``error`` in Resource Manager, ``Error`` with capital keys in the retail prices."""
+def words(body: Any) -> tuple[str, str]:
+    """Code and message: ``error`` in Resource Manager, ``Error`` with capital keys in the retail prices.
+
+    Some codes are only a wrapping, and what was wrong stands in the details.
+    """
     error = (body.get("error") or body.get("Error")) if isinstance(body, dict) else None
     if not isinstance(error, dict):
         return "", ""
     code, said = (str(error.get(k) or error.get(k.capitalize()) or "") for k in ("code", "message"))
+    details = error.get("details")
+    if code in _WRAPPINGS and isinstance(details, list):
+        inner = next((words({"error": d}) for d in details if isinstance(d, dict)), ("", ""))
+        if inner[0].lower() in _FOLDED:
+            return inner
     return code, said

@@ -10,6 +10,7 @@ from spotlaunch.core.facts import Availability, Market, Offer, Pool
 from spotlaunch.core.gpus import gpu_memory_gb
 from spotlaunch_providers.azure.constants import ARM64_REFUSED, EGRESS_USD_GB, STORAGE_USD_GB_MONTH
 from spotlaunch_providers.azure.eviction import Rates
+from spotlaunch_providers.azure.images import why_none
 from spotlaunch_providers.azure.placement import Score, Scores
 from spotlaunch_providers.azure.prices import Price
 from spotlaunch_providers.azure.sizes import Size, size_of
@@ -30,6 +31,7 @@ class Known:
     unread: Mapping[str, str] = field(default_factory=dict)
     rates: Rates = field(default_factory=dict)
     scores: Scores = field(default_factory=dict)
+    grid_image: str = ""
 
 
 def offers(
@@ -90,6 +92,8 @@ def _available(
         return "no", ARM64_REFUSED
     if sku.refused:
         return "no", sku.refused
+    if known.account and (why := why_none(size, grid_image=known.grid_image)):
+        return "no", why
     if spot and sku.spot is False:
         return "no", "not sold as spot in this region"
     if score is not None:

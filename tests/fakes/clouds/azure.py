@@ -1,7 +1,8 @@
 """A fake Azure: Resource Manager, Resource Graph and the retail prices on one port.
 
-Written from the fact sheet (3.1, 3.2, 3.3, 3.7) and the models of azure-mgmt-compute and
-azure-mgmt-computerecommender. Launching is the next issue's; its routes belong here.
+Written from the fact sheet (3.1 to 3.7) and the models of azure-mgmt-compute, azure-mgmt-resource and
+azure-mgmt-computerecommender. Here is what it sells; its machines are in `azure_machines`, what is around them in
+`azure_groups`, and what a test may do to them in `azure_estate`.
 """
 
 from __future__ import annotations
@@ -9,33 +10,25 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from tests.fakes.clouds import azure_catalog, azure_data
+from tests.fakes.clouds.azure_groups import Groups
+from tests.fakes.clouds.azure_machines import Machines
 from tests.fakes.clouds.azure_odata import BadFilter, read
-from tests.fakes.clouds.server import FakeCloud, Request, Response, route
+from tests.fakes.clouds.azure_wire import VERSIONS, refusal
+from tests.fakes.clouds.server import Request, Response, route
 
 PAGE = 1000
 SCORES_AN_HOUR = 10
-VERSIONS: Mapping[str, frozenset[str]] = {
-    "prices": frozenset({"2021-10-01-preview", "2023-01-01-preview"}),
-    "skus": frozenset({"2019-04-01", "2021-07-01"}),
-    "usages": frozenset({"2024-07-01", "2025-04-01", "2026-04-01"}),
-    "graph": frozenset({"2021-03-01", "2022-10-01", "2024-04-01"}),
-    "scores": frozenset({"2025-06-05", "2026-09-05-preview"}),
-}
 _SUBSCRIPTION = r"/subscriptions/(?P<subscription>[^/]+)/providers/Microsoft\.Compute"
 
 
-def refusal(status: int, code: str, message: str, **headers: str) -> Response:
-    """No, as Resource Manager says it."""
-    return Response(status=status, body={"error": {"code": code, "message": message}}, headers=headers)
-
-
-class FakeAzure(FakeCloud):
-    """``subscriptions``: those that exist (None: any). ``may_score``: whether the account has that role.
+class FakeAzure(Machines, Groups):
+    """``may_score``: whether the account has that role.
 
     ``plain_filters``: the price feed knows only the operators that the fact sheet writes down.
     """
@@ -58,11 +51,10 @@ class FakeAzure(FakeCloud):
         ),
     }
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, run_machines: bool = False, boot_s: float = 0.0) -> None:
+        super().__init__(run_machines=run_machines, boot_s=boot_s)
         self.may_score = True
         self.plain_filters = False
-        self.subscriptions: set[str] | None = None
         self.scores_given = 0
         self._catalogs: dict[str, bytes] = {}
 
@@ -78,6 +70,15 @@ class FakeAzure(FakeCloud):
     def rows(self) -> list[dict[str, Any]]:
         """The price feed. A test may add to it."""
         return azure_data.rows()
+
+    def _reprice(self, price: Decimal, region: str, size: str, market: str) -> None:
+        kind = " Spot" if market == "spot" else ""
+        sold = next(s for s in azure_data.SIZES if s.size == size)
+        short = size.removeprefix("Standard_").replace("_", " ")
+        for n, row in enumerate(self.rows):
+            its = (row["armSkuName"], row["armRegionName"], row["productName"], row["skuName"], row["type"])
+            if its == (size, region, sold.product, short + kind, "Consumption"):
+                self.rows[n] = row | {"retailPrice": float(price), "unitPrice": float(price)}
 
     def not_found(self, request: Request) -> Response:
         return refusal(404, "InvalidResourceType", f"The resource type could not be found: {request.path}")
@@ -125,7 +126,7 @@ class FakeAzure(FakeCloud):
     @route("GET", _SUBSCRIPTION + r"/skus")
     def skus(self, request: Request) -> Response:
         """One region's catalog; only `location` filters, and whoever names an unknown region gets nothing."""
-        if no := self._refused(request, "skus", {"$filter", "includeExtendedLocations"}):
+        if no := self.refused(request, "skus", {"$filter", "includeExtendedLocations"}):
             return no
         asked = re.fullmatch(r"location eq '([^']+)'", request.query.get("$filter", ""))
         if request.query.get("$filter") and asked is None:
@@ -147,7 +148,7 @@ class FakeAzure(FakeCloud):
 
     @route("GET", _SUBSCRIPTION + r"/locations/(?P<region>\w+)/usages")
     def usages(self, request: Request) -> Response:
-        if no := self._refused(request, "usages", set()):
+        if no := self.refused(request, "usages", set()):
             return no
         if request.found["region"] not in azure_data.REGIONS:
             return refusal(400, "NoRegisteredProviderFound", "No registered resource provider found for location.")
@@ -156,7 +157,7 @@ class FakeAzure(FakeCloud):
     @route("POST", "/providers/Microsoft\\.ResourceGraph/resources")
     def graph(self, request: Request) -> Response:
         """Table SpotResources, eviction rates only: the rest of the language is not for this fake."""
-        if no := self._refused(request, "graph", set()):
+        if no := self.refused(request, "graph", set()):
             return no
         body = request.json
         if not isinstance(body, dict) or body.keys() - {"query", "options", "subscriptions", "managementGroups"}:
@@ -193,7 +194,7 @@ class FakeAzure(FakeCloud):
 
     @route("POST", _SUBSCRIPTION + r"/locations/(?P<region>\w+)/placementScores/spot/generate")
     def scores(self, request: Request) -> Response:
-        if no := self._refused(request, "scores", set()):
+        if no := self.refused(request, "scores", set()):
             return no
         if not self.may_score:
             action = "Microsoft.Compute/locations/placementScores/generate/action"
@@ -209,23 +210,6 @@ class FakeAzure(FakeCloud):
             return refusal(400, "BadRequest", "desiredLocations: 1 to 8; desiredSizes: 1 to 5.")
         names = [size["sku"] for size in sizes]
         return Response(body={**body, "placementScores": azure_catalog.scores(names, regions)})
-
-    def _refused(self, request: Request, api: str, parameters: set[str]) -> Response | None:
-        """What Resource Manager looks at before anything else."""
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        if not headers.get("authorization", "").startswith("Bearer "):
-            return refusal(401, "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
-        version = request.query.get("api-version")
-        if version is None:
-            return refusal(400, "MissingApiVersionParameter", "The api-version query parameter is required.")
-        if version not in VERSIONS[api]:
-            return refusal(400, "InvalidApiVersionParameter", f"The api-version '{version}' is invalid.")
-        if unknown := request.query.keys() - {"api-version", "$skiptoken"} - parameters:
-            return refusal(400, "InvalidParameter", f"Unknown parameters: {sorted(unknown)}")
-        subscription = request.found.get("subscription")
-        if subscription and self.subscriptions is not None and subscription not in self.subscriptions:
-            return refusal(404, "SubscriptionNotFound", f"The subscription '{subscription}' could not be found.")
-        return None
 
 
 def _bad_price_question(message: str) -> Response:

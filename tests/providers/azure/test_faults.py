@@ -79,9 +79,11 @@ def test_a_catalog_that_fails_costs_only_its_certainty(cloud: FakeAzure, connect
     cloud.may_score = False
     cloud.fail(kind, path="/skus$")
     began = time.monotonic()
-    offers = connect(ask_s=patience(kind)).offers(H100)
+    asked = connect(ask_s=patience(kind)).offers(H100)
     assert time.monotonic() - began < patience(kind) + 1
-    assert len(offers) > 100
+    # Of confidential machines it is known without the catalog that nothing starts on them.
+    offers = [o for o in asked if "confidential" not in o.extra]
+    assert len(offers) >= 100
     assert {o.available for o in offers} == {"unknown"}
     assert all(o.why.startswith("could not be checked: ") and UNCHECKED[kind] in o.why for o in offers)
 

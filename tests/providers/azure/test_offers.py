@@ -198,11 +198,25 @@ def test_the_catalog_is_asked_only_where_the_size_is_priced_and_once_a_day(
     assert len(cloud.called("/skus$")) == 2 * len(regions)
 
 
-def test_nothing_can_be_launched_listed_or_ended_yet_and_it_says_so(connect: Connect, public: Connect) -> None:
-    for provider, why in ((connect(), "not part of this version"), (public(), "prices only")):
-        assert why in provider.traits.prices_only
-        for call in (provider.launch, provider.terminate):
-            with pytest.raises(errors.NotAuthorized, match=why):
-                call(None)
+def test_without_an_account_nothing_can_be_launched_listed_or_ended_and_it_says_so(
+    connect: Connect, public: Connect
+) -> None:
+    provider, why = public(), "prices only"
+    assert why in provider.traits.prices_only and connect().traits.prices_only == ""
+    for call in (provider.launch, provider.terminate):
         with pytest.raises(errors.NotAuthorized, match=why):
-            provider.list_machines()
+            call(None)
+    with pytest.raises(errors.NotAuthorized, match=why):
+        provider.list_machines()
+
+
+def test_sizes_that_no_image_fits_are_not_to_be_had_by_an_account(connect: Connect, public: Connect) -> None:
+    want = Want(gpus=(("A10", 1), ("MI300X", 8), ("H100", 1)))
+
+    def why(**more: str) -> dict[str, str]:
+        return {o.pool.instance_type: o.why for o in connect(**more).offers(want) if o.available == "no"}
+
+    assert "grid_image" in why()["Standard_NV36ads_A10_v5"]
+    assert "confidential" in why()["Standard_NCC40ads_H100_v5"]
+    assert "Standard_NV36ads_A10_v5" not in why(grid_image="a:b:c:d")
+    assert {o.available for o in public().offers(Want(gpus=(("A10", 1),)))} == {"unknown"}

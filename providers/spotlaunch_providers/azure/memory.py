@@ -1,0 +1,101 @@
+"""What one process remembers of the machines it has seen, so that it can ask why one is no more."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from spotlaunch.core.facts import EndReason, SeenMachine
+from spotlaunch_providers.azure.constants import GONE_KEPT_S
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """Why a machine is no more, in whose words, and since when."""
+
+    reason: EndReason
+    detail: str
+    at: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Missing:
+    """A machine of an earlier listing that is not there any more, and that nobody here asked the end of."""
+
+    machine: SeenMachine
+    seen_at: float  # when it was last there
+    since: float
+    told: Told | None = None
+
+    def as_listed(self, *, group_is_there: bool) -> SeenMachine:
+        """As it is listed: `stopped` while its group, and perhaps its disk, is still there."""
+        told = self.told
+        return replace(
+            self.machine,
+            phase="stopped" if group_is_there else "gone",
+            ended_at=told.at if told is not None else None,
+            ending_reason=told.reason if told is not None else "",
+            detail=told.detail if told is not None else "",
+            ssh="",
+        )
+
+
+class Memory:
+    """Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._alive: dict[str, tuple[SeenMachine, float]] = {}
+        self._missing: dict[str, Missing] = {}
+        self._machines: dict[str, set[str]] = defaultdict(set)
+        self._asked: set[str] = set()
+
+    def begun(self, group: str) -> None:
+        """A launch makes this group (again): what was asked of an earlier one of that name is over."""
+        with self._lock:
+            self._asked.discard(group)
+
+    def machine(self, group: str, name: str) -> None:
+        """There is, or may be, a virtual machine of this name."""
+        with self._lock:
+            self._machines[group].add(name)
+
+    def machines(self, group: str) -> tuple[str, ...]:
+        """The names of the virtual machines that were seen in a group, as far as is known."""
+        with self._lock:
+            return tuple(sorted(self._machines.get(group, ())))
+
+    def asked(self, group: str) -> None:
+        """Its end was asked for here."""
+        with self._lock:
+            self._asked.add(group)
+            self._missing.pop(group, None)
+
+    def was_seen(self, group: str) -> bool:
+        """Whether a machine of that group is known to have been there."""
+        with self._lock:
+            return group in self._alive or group in self._missing
+
+    def look(self, alive: Iterable[SeenMachine], *, now: float) -> list[Missing]:
+        """Remember a whole listing; gives what is missing since an earlier one."""
+        with self._lock:
+            here = {m.instance_id: (m, now) for m in alive}
+            for group, (machine, seen_at) in self._alive.items():
+                if group not in here and group not in self._asked:
+                    self._missing[group] = Missing(machine=machine, seen_at=seen_at, since=now)
+            self._alive = here
+            self._missing = {g: m for g, m in self._missing.items() if g not in here and now - m.since < GONE_KEPT_S}
+            return list(self._missing.values())
+
+    def told(self, group: str, told: Told) -> None:
+        """Why it is no more has become known."""
+        with self._lock:
+            if (missing := self._missing.get(group)) is not None:
+                self._missing[group] = replace(missing, told=told)
+
+    def missing(self) -> dict[str, Missing]:
+        """All that is missing now, by group."""
+        with self._lock:
+            return dict(self._missing)
