@@ -222,7 +222,7 @@ def test_providers_that_are_down_or_throttled_are_told_with_what_to_do(cli: Cli,
     )
     store.apply([PutRefusal(refusal=down)])
     done = cli("status")
-    assert done.out.splitlines()[-1].split() == "gcp Transient 1 18s 503 (hint: see its status page)".split()
+    assert " ".join(done.out.splitlines()[-1].split()) == "gcp Transient 1 18s 503 (hint: see its status page)"
     (told,) = cli("status", "--json").json["resting"]
     assert (told["scope"], told["error"], told["reason"]) == ("gcp", "Transient", "503")
     assert (told["hint"], told["until"], told["until_in_s"]) == ("see its status page", NOW + 18, 18.0)
@@ -234,7 +234,7 @@ def test_a_provider_that_is_not_set_up_rests_until_its_settings_change(cli: Cli,
     note_unusable(
         Home.find(), ["aws"], [Unusable(provider="aws", error="NotAuthorized", reason="no key", hint="make one")]
     )
-    assert cli("status").out.splitlines()[-1].split() == "aws NotAuthorized - - no key (hint: make one)".split()
+    assert " ".join(cli("status").out.splitlines()[-1].split()) == "aws NotAuthorized - - no key (hint: make one)"
     (told,) = cli("status", "digits", "--json").json["resting"]
     assert (told["provider"], told["until"], told["until_in_s"]) == ("aws", None, None)
     assert set(told) == set(overview.refusal_json(a_refusal(), NOW))
