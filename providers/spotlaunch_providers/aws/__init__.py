@@ -53,4 +53,4 @@ def examine(*, settings: Settings) -> Sequence[Finding]:
     from spotlaunch_providers.aws.access import Access
     from spotlaunch_providers.aws.checks import findings
 
-    return findings(Access(settings))
+    return findings(Access(settings), settings)

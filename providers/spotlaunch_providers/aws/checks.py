@@ -10,11 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from spotlaunch.core.facts import Finding
+from spotlaunch.core.settings import Settings
 from spotlaunch.errors import ProviderError
 from spotlaunch_providers.aws.access import HOME, Access
 from spotlaunch_providers.aws.asking import ask_regions, only
 from spotlaunch_providers.aws.errors import LOGIN, code_of
 from spotlaunch_providers.aws.feeds import PRICES_FILE, Feeds
+from spotlaunch_providers.aws.trials import trials
 from spotlaunch_providers.shared.deadline import ASK_S, Deadline
 from spotlaunch_providers.shared.side_by_side import side_by_side
 
@@ -40,7 +42,13 @@ _NEEDED = "a g6.xlarge takes 4 vCPUs, a p5.4xlarge 16, a p5.48xlarge 192"
 _NO_SUCH = "NoSuchResourceException"
 
 
-def findings(access: Access, *, ask_s: float = ASK_S, now: Callable[[], float] = time.time) -> tuple[Finding, ...]:
+def findings(
+    access: Access,
+    settings: Settings | None = None,
+    *,
+    ask_s: float = ASK_S,
+    now: Callable[[], float] = time.time,
+) -> tuple[Finding, ...]:
     """All findings, in the order in which a person would look. What AWS refuses is a finding, not an error."""
     deadline = Deadline(ask_s)
     try:
@@ -50,8 +58,13 @@ def findings(access: Access, *, ask_s: float = ASK_S, now: Callable[[], float] =
     if not found:
         first = Finding(kind="credentials", name="credentials", ok=False, detail="none found", hint=LOGIN)
         return (first, *_feeds(access, deadline))
-    calls = [*_calls(access, deadline, now()), *(_quota_call(access, quota, deadline) for quota in QUOTAS)]
-    outcomes = side_by_side([c.make for c in calls], deadline=deadline, name="aws")
+    tried = trials(access, settings or Settings(provider="aws"), deadline=deadline)
+    calls = [
+        *_calls(access, deadline, now()),
+        *(_Call(finding=trial.finding, make=trial.make) for trial in tried),
+        *(_quota_call(access, quota, deadline) for quota in QUOTAS),
+    ]
+    outcomes = side_by_side([c.make for c in calls], deadline=deadline, most=len(calls), name="aws")
     told = [_told(call, outcome) for call, outcome in zip(calls, outcomes, strict=True)]
     return (_credentials(access, outcomes[0]), *told)
 

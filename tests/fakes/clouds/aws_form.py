@@ -35,8 +35,10 @@ def read(action: str, form: dict[str, str]) -> dict[str, Any]:
         for part in path:
             at = at.setdefault(part, {})
         at[last] = value
-    read_as: dict[str, Any] = _read(shape, tree, action)
-    return read_as
+    asked: dict[str, Any] = _read(shape, tree, action)
+    if asked.get("DryRun"):
+        raise Refused(412, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
+    return asked
 
 
 def wire_name(name: str, shape: Shape) -> str:

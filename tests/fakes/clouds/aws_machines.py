@@ -182,8 +182,6 @@ class AwsMachines(AwsGround):
             self._local.cut = True
             if before and not (after and self._lost % 2 == 0):
                 return Response()
-        if asked.get("DryRun"):
-            raise Refused(412, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
         with self._lock:
             instance = self._run(region, asked)
         if self._breaks_after:

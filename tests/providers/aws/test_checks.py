@@ -16,6 +16,19 @@ CALLS = [
     "ec2:DescribeInstanceTypes",
     "ec2:DescribeSpotPriceHistory",
     "pricing:GetProducts",
+    "ec2:DescribeInstanceTypeOfferings",
+    "ec2:DescribeSubnets",
+    "ssm:GetParameter, ec2:DescribeImages",
+    "ec2:DescribeSecurityGroups",
+    "ec2:CreateSecurityGroup",
+    "ec2:AuthorizeSecurityGroupIngress",
+    "ec2:ImportKeyPair",
+    "ec2:DeleteKeyPair",
+    "ec2:RunInstances, ec2:CreateTags",
+    "ec2:DescribeInstances",
+    "ec2:TerminateInstances",
+    "ec2:DescribeVolumes",
+    "ec2:DeleteVolume",
 ]
 
 
@@ -53,6 +66,25 @@ def test_a_call_that_is_not_permitted_is_told_with_what_to_do(cloud: FakeAws) ->
     assert not found["pricing:GetProducts"].ok and "permission" in found["pricing:GetProducts"].hint
     assert not found["vCPUs, spot P5"].ok and "GetServiceQuota" in found["vCPUs, spot P5"].detail
     assert found["ec2:DescribeRegions"].ok and found["credentials"].ok
+
+
+def test_trying_the_calls_of_a_machines_life_makes_nothing(cloud: FakeAws) -> None:
+    found = {f.name: f for f in findings(Access(settings(cloud), tries=1))}
+    assert "nothing" in found["ec2:RunInstances, ec2:CreateTags"].detail.replace("anything", "nothing")
+    assert not cloud.instances and not cloud.groups and not any(cloud.keys_of.values())
+
+
+@pytest.mark.parametrize("action", ["RunInstances", "TerminateInstances", "CreateSecurityGroup", "DeleteVolume"])
+def test_a_machines_call_that_is_not_permitted_is_told(cloud: FakeAws, action: str) -> None:
+    cloud.fail("forbidden", path=f"{action}$")
+    bad = [f for f in findings(Access(settings(cloud), tries=1)) if not f.ok and f.kind == "call"]
+    assert len(bad) == 1 and action in bad[0].name and "permission" in bad[0].hint
+
+
+def test_a_region_without_a_subnet_is_told(cloud: FakeAws) -> None:
+    cloud.no_subnets.add("us-east-1")
+    found = {f.name: f for f in findings(Access(settings(cloud), tries=1))}
+    assert not found["ec2:DescribeSubnets"].ok and "create-default-vpc" in found["ec2:DescribeSubnets"].hint
 
 
 def test_a_quota_that_the_region_does_not_know_is_told(cloud: FakeAws) -> None:
