@@ -1,5 +1,5 @@
-"""The fake Vast.ai against the fields and rules of its documentation, as vast-ai/docs (2026-08-07) and its clients
-have them. No machine-readable description can be had offline, so the tables stand here.
+"""The fake Vast.ai, and what the adapter asks of it, against the fields and rules of its documentation, as vast-ai/docs
+(api-reference/openapi/yaml, 2026) and its clients have them. These files cannot be had offline: the tables stand here.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 import requests
+from jsonschema import validate
 
-from spotlaunch.core.facts import Want
+from spotlaunch.core.facts import Market, Want
 from spotlaunch.core.gpus import GPUS
 from spotlaunch.core.settings import Settings
 from spotlaunch_providers.vast.adapter import VastProvider
@@ -19,6 +20,7 @@ from spotlaunch_providers.vast.names import NAMES, TIERS, name_of
 from spotlaunch_providers.vast.searches import Terms
 from tests.fakes.clouds.vast import FakeVast
 from tests.fakes.clouds.vast_data import KINDS
+from tests.providers.vast.conftest import order, sell
 
 NUMBER = (int, float)
 OFFER: dict[str, Any] = {
@@ -34,6 +36,37 @@ OFFER: dict[str, Any] = {
 FILTERS = {
     *("gpu_name", "num_gpus", "verified", "rentable", "rented", "external", "reliability2", "cuda_max_good"),
     *("direct_port_count", "disk_space", "inet_down", "duration", "dph_total", "ask_contract_id"),
+}
+# create_instance.yaml: the properties of a create, with JSON Schema's words; `env` as the client sends it.
+CREATE: dict[str, Any] = {
+    "type": "object",
+    "required": ["image"],
+    "additionalProperties": False,
+    "properties": {
+        "image": {"type": "string", "maxLength": 1024},
+        "label": {"type": "string", "maxLength": 256},
+        "disk": {"type": "number", "minimum": 8},
+        "runtype": {"enum": ["ssh", "jupyter", "args", "ssh_proxy", "ssh_direct", "jupyter_proxy", "jupyter_direct"]},
+        "target_state": {"enum": ["running", "stopped"]},
+        "price": {"type": "number", "minimum": 0.001, "maximum": 128.0},
+        "env": {"type": "object", "additionalProperties": {"type": "string", "maxLength": 256}},
+        "cancel_unavail": {"type": "boolean"},
+        "onstart": {"type": "string", "maxLength": 4096},
+        "args": {"type": "array", "items": {"type": "string", "maxLength": 4096}},
+    },
+}
+# show_instances.yaml: fields of a row that the adapter reads, and what they may be.
+NULL = type(None)
+ROW: dict[str, Any] = {
+    **dict.fromkeys(("id", "machine_id", "num_gpus"), int),
+    **dict.fromkeys(("intended_status", "cur_state", "next_state", "gpu_name", "geolocation", "image_runtype"), str),
+    **dict.fromkeys(("actual_status", "status_msg", "label"), (str, NULL)),
+    **dict.fromkeys(("min_bid", "dph_base", "dph_total", "start_date", "end_date"), NUMBER),
+    "is_bid": bool,
+    "extra_env": list,
+    "image_args": list,
+    "ssh_host": (str, NULL),
+    "ssh_port": (int, NULL),
 }
 OPS = {"eq", "neq", "gt", "gte", "lt", "lte", "in", "notin"}
 
@@ -148,3 +181,148 @@ def test_every_name_leads_back_to_the_gpu_it_is_asked_for() -> None:
             assert have == gpu or gpu in have or have in GPUS[gpu].families, (gpu, name, have)
     assert {kind.name for kind in KINDS} <= {name for names in NAMES.values() for name in names}
     assert {name for tier in TIERS for name in tier} <= {name for names in NAMES.values() for name in names}
+
+
+# -- machines ----------------------------------------------------------------------------------------------
+
+
+def connected(cloud: FakeVast, owner: str = "o") -> VastProvider:
+    settings = Settings(provider="vast", values={"endpoint": cloud.url, "auth": "none"})
+    return VastProvider(Asking.of(settings, margin=0), Terms(), owner=owner)
+
+
+def create(cloud: FakeVast, ask_id: int = 1, **body: Any) -> requests.Response:
+    told = {"image": "x", "label": "mine", **body}
+    return requests.put(f"{cloud.url}/api/v0/asks/{ask_id}/", json=told, headers=AS_ME, timeout=5)
+
+
+def page(cloud: FakeVast, **query: Any) -> dict[str, Any]:
+    answer = requests.get(cloud.url + "/api/v1/instances/", params=query, headers=AS_ME, timeout=5)
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+AS_ME = {"Authorization": "Bearer good"}
+
+
+@pytest.mark.parametrize("market", ["spot", "on-demand"])
+@pytest.mark.parametrize("ssh_key", ["", "ssh-ed25519 AAAA me"])
+def test_every_create_of_the_adapter_is_valid_by_the_documentation(
+    cloud: FakeVast, market: Market, ssh_key: str
+) -> None:
+    provider = connected(cloud)
+    offers = [o for o in provider.offers(Want(gpus=(("H100", 0),), markets=(market,))) if o.available == "yes"]
+    provider.launch(order(offers[:3], ssh_key=ssh_key, script="#" * 3900, disk_gb=60))
+    creates = [c for c in cloud.calls if c.method == "PUT"]
+    assert creates and all(c.headers["Content-Type"] == "application/json" for c in creates)
+    for call in creates:
+        validate(call.json, CREATE)
+        assert sum(len(w) for w in (*call.json.get("args", ()), call.json.get("onstart", ""))) <= 4096
+
+
+def test_listing_and_ending_ask_only_what_is_documented(cloud: FakeVast) -> None:
+    sell(cloud, 2.0)
+    cloud.asks[0]["gpu_frac"] = 0.01
+    for _ in range(30):
+        create(cloud, label="sl-o-job-1-0")
+    provider = connected(cloud)
+    cloud.calls.clear()
+    provider.terminate([m.instance_id for m in provider.list_machines()])
+    for call in cloud.calls:
+        assert set(call.query) <= {"limit", "after_token"} and int(call.query.get("limit", 1)) <= 25
+        assert call.method == "GET" or (call.method, call.json) == ("DELETE", {})
+    assert cloud.contracts == {}
+
+
+def test_a_row_of_the_listing_has_the_documented_fields(cloud: FakeVast) -> None:
+    sell(cloud, 2.0, 3.0)
+    create(cloud, 1, price=1.5, env={"A": "b"})
+    create(cloud, 2, runtype="ssh_proxy", onstart="true")
+    for row in page(cloud, limit=25)["instances"]:
+        assert set(ROW) <= set(row)
+        assert not [k for k, kind in ROW.items() if not isinstance(row[k], kind)]
+
+
+def test_pages_have_25_rows_at_most_and_5_without_a_limit(cloud: FakeVast) -> None:
+    sell(cloud, 2.0)
+    cloud.asks[0]["gpu_frac"] = 0.01
+    for _ in range(60):
+        create(cloud)
+    assert [len(page(cloud, **q)["instances"]) for q in ({"limit": 100}, {"limit": 0}, {})] == [25, 5, 5]
+    first = page(cloud, limit=25)
+    assert (first["instances_found"], first["total_instances"], first["label_counts"]) == (25, 60, {"mine": 60})
+    last = page(cloud, limit=25, after_token=page(cloud, limit=25, after_token=first["next_token"])["next_token"])
+    assert (len(last["instances"]), last["next_token"]) == (10, None)
+    assert page(cloud, after_token="!")["error"] == "invalid_args"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"gpu": 1},
+        {"image": ""},
+        {"disk": 4},
+        {"disk": 10**6},
+        {"price": 200},
+        {"price": "1"},
+        {"env": "-e A=b"},
+        {"args": ["x" * 5000], "runtype": "args"},
+        {"runtype": "ssh_direc ssh_proxy"},
+        {"label": "x" * 300},
+        {"cancel_unavail": "yes"},
+    ],
+    ids=lambda b: next(iter(b)),
+)
+def test_a_create_that_is_not_valid_is_refused(cloud: FakeVast, body: dict[str, Any]) -> None:
+    sell(cloud, 2.0)
+    answer = create(cloud, **body)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_args")
+    assert cloud.fleet.left() == []
+
+
+def test_a_price_makes_it_a_bid_and_a_bid_below_the_floor_is_refused(cloud: FakeVast) -> None:
+    sell(cloud, 2.0, 3.0)
+    assert create(cloud, 1, price=1.2).json()["success"]
+    assert create(cloud, 2, price=1.4, cancel_unavail=True).json()["error"] == "invalid_price"
+    assert [(c.is_bid, c.base_usd_hour) for c in cloud.contracts.values()] == [(True, 1.2)]
+
+
+def test_a_bid_that_cannot_start_is_kept_and_billed_unless_it_shall_be_cancelled(cloud: FakeVast) -> None:
+    sell(cloud, 2.0)
+    kept = create(cloud, price=0.1).json()
+    assert not kept["success"] and kept["new_contract"] in cloud.contracts
+    assert len(cloud.fleet.left()) == 2
+
+
+def test_hiring_goes_before_bids_high_bids_before_low_and_ties_keep_who_is_there(cloud: FakeVast) -> None:
+    sell(cloud, 2.0)
+    low = create(cloud, price=1.2).json()["new_contract"]
+    assert create(cloud, price=1.2, cancel_unavail=True).json()["error"] == "resources_unavailable"
+    high = create(cloud, price=1.5, cancel_unavail=True).json()["new_contract"]
+    assert cloud.contracts[low].stopped and not cloud.contracts[high].stopped
+    hired = create(cloud).json()["new_contract"]
+    assert cloud.contracts[high].stopped and not cloud.contracts[hired].stopped
+    assert create(cloud).json()["error"] == "no_such_ask"
+
+
+def test_a_machine_that_is_gone_reads_null_and_ending_it_says_so(cloud: FakeVast) -> None:
+    url = cloud.url + "/api/v0/instances/42/"
+    assert requests.get(url, headers=AS_ME, timeout=5).json() == {"instances": None}
+    gone = requests.delete(url, json={}, headers=AS_ME, timeout=5)
+    assert (gone.status_code, gone.json()["error"]) == (404, "no_such_instance")
+
+
+def test_machines_need_a_key(cloud: FakeVast) -> None:
+    cloud.keys = {"good"}
+    for method, path in (("GET", "v1/instances/"), ("DELETE", "v0/instances/1/"), ("PUT", "v0/asks/1/")):
+        answer = requests.request(method, f"{cloud.url}/api/{path}", json={}, timeout=5)
+        assert answer.status_code == 401
+
+
+def test_all_that_was_rented_is_billed_until_it_is_destroyed(cloud: FakeVast) -> None:
+    sell(cloud, 2.0)
+    contract = create(cloud, price=1.2).json()["new_contract"]
+    cloud.preempt(str(contract))
+    assert cloud.fleet.left() == [f"machine:{contract}", f"contract:{contract}"]
+    requests.delete(f"{cloud.url}/api/v0/instances/{contract}/", json={}, headers=AS_ME, timeout=5)
+    assert cloud.fleet.left() == [] and cloud.fleet.bills()["mine"][0] > 0

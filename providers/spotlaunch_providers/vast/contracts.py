@@ -89,7 +89,8 @@ def read(row: Mapping[str, Any], state: State) -> SeenMachine:
 
 
 def pool_of(row: Mapping[str, Any]) -> Pool:
-    """Where a machine came from. The region stands in its environment, so that it is the one it was taken from."""
+    """Where a machine came from. The region stands in its environment: a search says "California, US", and a listing
+    "California, United States"."""
     market: Market = "spot" if row.get("is_bid") else "on-demand"
     return Pool(
         provider="vast",

@@ -50,6 +50,7 @@ CODES: Mapping[str, Code] = {
     "spend_rate_limit": _FUNDS,  # new accounts
     "no_such_instance": Code(errors.NotFound, "pool", "there is no such machine"),
     "not_found": Code(errors.NotFound, "pool", "there is no such machine"),
+    "no_ssh_key_for_vm": Code(errors.InvalidOrder, "cloud", "the account has no SSH key"),
     "invalid_args": Code(errors.InvalidOrder, "pool", "the request is not accepted"),
 }
 

@@ -1,4 +1,8 @@
-"""What is sent to rent a machine, what it will cost, and whether it is what was offered. Pure."""
+"""What is sent to rent a machine, what it will cost, and whether it is what was offered. Pure.
+
+Fields of a create: vast-ai/docs, api-reference/openapi/yaml/create_instance.yaml. It calls `env` a text, which its own
+client does not send, and which is ignored; an object is what works.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +58,6 @@ def turned_down(order: Order, offer: Offer) -> Refused | None:
 def body(order: Order, offer: Offer, *, image: str) -> dict[str, Any]:
     """The body of the create. A ``price`` makes it a bid, whatever was searched for, and is what is paid."""
     told: dict[str, Any] = {
-        "client_id": "me",
         "image": order.image or image,
         "label": order.launch_key,
         "disk": disk_gb(order),
@@ -65,10 +68,10 @@ def body(order: Order, offer: Offer, *, image: str) -> dict[str, Any]:
     if offer.pool.market == "spot":
         told["price"] = float(offer.extra["bid_usd_hour"])
     if order.ssh_key:
-        # In `args` mode there is no shell. This one puts Vast.ai's own program before the image's, and runs the
-        # script beside it; the words are those of its client, typing error included [C].
+        # In `args` mode there is no shell. In this one Vast.ai's own program starts in place of the image's, and runs
+        # the script; the way in is by Vast.ai's own host, so that no port of the machine's is needed.
         return told | {
-            "runtype": "ssh_direc ssh_proxy",
+            "runtype": "ssh_proxy",
             "onstart": order.script,
             "env": {**told["env"], SHELL: "1"},
         }

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MOST_ENV_BYTES = 32_768
-RUNTYPES = ("args", "ssh", "ssh_direct", "ssh_proxy", "ssh_direc ssh_proxy", "jupyter", "jupyter_direct")
-# What a create may hold, with the kinds of its values.
+RUNTYPES = ("ssh", "jupyter", "args", "ssh_proxy", "ssh_direct", "jupyter_proxy", "jupyter_direct")
+COUNTRIES = {"US": "United States", "CA": "Canada", "SE": "Sweden", "NO": "Norway", "DE": "Germany"}
+# What a create may hold, with the kinds of its values (api-reference/openapi/yaml/create_instance.yaml).
 FIELDS: dict[str, tuple[type, ...]] = {
-    "client_id": (str,),
     "image": (str,),
     "label": (str,),
     "disk": (int, float),
@@ -25,6 +25,10 @@ FIELDS: dict[str, tuple[type, ...]] = {
     "image_login": (str,),
     "force": (bool,),
     "template_hash_id": (str,),
+    "target_reliability": (int, float),
+    "vm": (bool,),
+    "user": (str,),
+    "volume_info": (dict,),
 }
 
 
@@ -43,6 +47,8 @@ class Contract:
     disk_gb: float
     image: str = ""
     runtype: str = "args"
+    args: list[str] = field(default_factory=list)
+    onstart: str = ""
     env: dict[str, str] = field(default_factory=dict)
     key: str = ""
     made_at: float = field(default_factory=time.time)
@@ -101,19 +107,27 @@ class Contract:
             "num_gpus": self.gpus,
             "gpu_name": self.ask["gpu_name"],
             "gpu_ram": self.ask["gpu_ram"],
-            "geolocation": self.ask["geolocation"],
+            "geolocation": _spelt(self.ask["geolocation"]),
             "public_ipaddr": "203.0.113.7 ",
             "ssh_host": "ssh5.vast.ai" if ssh else None,
             "ssh_port": 10000 + self.id % 50000 if ssh else None,
             "ports": {"22/tcp": [{"HostPort": "33526"}]} if up and ssh else None,
             "image_uuid": self.image,
             "image_runtype": self.runtype,
+            "image_args": list(self.args),
+            "onstart": self.onstart,
             "extra_env": [[k, v] for k, v in self.env.items()],
             "start_date": self.made_at,
             "end_date": self.end_date or self.made_at + self.ask["duration"],
             "disk_space": self.disk_gb,
             "instance": {"gpuCostPerHour": self.base_usd_hour if up else 0, "totalHour": self.usd_hour},
         }
+
+
+def _spelt(place: str | None) -> str | None:
+    """A listing spells the country out; a search does not."""
+    head, comma, country = (place or "").rpartition(", ")
+    return f"{head}{comma}{COUNTRIES.get(country, country)}" if place else None
 
 
 def invalid(body: Any, ask: dict[str, Any]) -> str:

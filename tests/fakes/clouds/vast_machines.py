@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -40,6 +41,7 @@ LAUNCH_FAILURES: dict[str, Response] = {
     "insufficient_credit": refusal(400, "insufficient_credit", "Your account lacks credit"),
     "missing_billing": refusal(400, "missing_billing", "no card on file"),
     "spend_rate_limit": refusal(400, "spend_rate_limit", "new accounts may spend less"),
+    "no_ssh_key_for_vm": refusal(400, "no_ssh_key_for_vm", "add a key"),
     "no_such_instance": refusal(404, "no_such_instance", "no such instance"),
     "not_found": refusal(404, "not_found", "not found"),
     "search_quota_exceeded": refusal(429, "search_quota_exceeded", "Daily quota exceeded"),
@@ -235,6 +237,8 @@ class VastMachines(FakeCloud):
             disk_gb=float(body.get("disk", 8)),
             image=body["image"],
             runtype=body.get("runtype", "args"),
+            args=body.get("args", []),
+            onstart=body.get("onstart", ""),
             env=dict(body.get("env", {})),
             key=f"ck-{secrets.token_hex(12)}",
             stopped=stopped,
@@ -310,15 +314,18 @@ class VastMachines(FakeCloud):
             return refused
         if unknown := set(request.query) - {"limit", "after_token", "select_filters"}:
             return refusal(400, "invalid_args", f"{sorted(unknown)[0]}: Extra inputs are not permitted")
-        asked = int(request.query.get("limit", self.page_size))
+        asked = int(request.query.get("limit", 0))
         size = 5 if asked <= 0 else min(asked, self.page_size)
-        after = int(request.query.get("after_token", "0") or 0)
+        try:
+            after = int(b64decode(request.query.get("after_token", "") or b64encode(b"0")))
+        except ValueError:
+            return refusal(400, "invalid_args", "after_token: not one of ours")
         everything = sorted(self._visible().values(), key=lambda c: c.id)
         rows = [c for c in everything if c.id > after]
-        token = str(rows[size - 1].id) if len(rows) > size else None
+        token = b64encode(str(rows[size - 1].id).encode()).decode() if len(rows) > size else None
         rows = rows[:size]
         if self.paging():
-            token, rows = ("7", rows) if self.paging() == "endless-paging" else (None, [])
+            token, rows = ("Nw==", rows) if self.paging() == "endless-paging" else (None, [])
         labels = [c.label for c in everything]
         return Response(
             body={

@@ -10,6 +10,7 @@ import pytest
 
 from spotlaunch import errors
 from spotlaunch.core.facts import SCRIPT_MOST_BYTES, Scope
+from spotlaunch_providers.vast.errors import CODES
 from tests.fakes.clouds.vast import FakeVast
 from tests.fakes.clouds.vast_machines import LAUNCH_FAILURES, MADE_FAILURES
 from tests.providers.vast.conftest import SECRET, Connect, ask, offered, order, sell
@@ -92,7 +93,7 @@ def test_with_a_shell_key_the_script_runs_beside_a_shell(connect: Connect, cloud
     provider = connect()
     launched = provider.launch(order(offered(provider), ssh_key="ssh-ed25519 AAAA me"))
     (body,) = created(cloud)
-    assert body["runtype"] == "ssh_direc ssh_proxy" and body["onstart"] == "true" and "args" not in body
+    assert body["runtype"] == "ssh_proxy" and body["onstart"] == "true" and "args" not in body
     contract = cloud.contracts[int(launched.instance_id)]
     assert contract.ssh_keys == ["ssh-ed25519 AAAA me"]
     (seen,) = provider.list_machines()
@@ -140,6 +141,7 @@ ANSWERS: dict[str, tuple[type[errors.ProviderError], str]] = {
     "insufficient_credit": (errors.OutOfFunds, "cloud"),
     "missing_billing": (errors.OutOfFunds, "cloud"),
     "spend_rate_limit": (errors.OutOfFunds, "cloud"),
+    "no_ssh_key_for_vm": (errors.InvalidOrder, "cloud"),
     "no_such_instance": (errors.NotFound, "pool"),
     "not_found": (errors.NotFound, "pool"),
     "search_quota_exceeded": (errors.Throttled, "cloud"),
@@ -352,3 +354,8 @@ def test_who_was_told_to_slow_down_rests_before_the_next_create(
 
 def _quick(create_s: float) -> dict[str, float]:
     return {"create": create_s, "destroy": 0.0, "show": 0.0, "list": 0.0}
+
+
+def test_every_code_of_the_table_can_be_an_answer() -> None:
+    assert {c for c in CODES if c not in LAUNCH_FAILURES} == set(), "the fake plays each of them"
+    assert set(ANSWERS) == set(LAUNCH_FAILURES)
