@@ -270,7 +270,7 @@ def test_a_launch_is_asked_for_as_the_description_has_it(
 
 
 def test_a_pod_is_told_of_as_the_description_has_it(cloud: FakeRunpod, provider: RunpodProvider) -> None:
-    cloud.fleet.boot_s = 0.2
+    cloud.fleet.boot_s = 0.8
     pod_id = provider.launch(an_order(ssh_key="ssh-ed25519 AAAA me")).instance_id
     rows = [get(cloud, f"/v2/pods/{pod_id}").json()]
     eventually(cloud.fleet.booted)

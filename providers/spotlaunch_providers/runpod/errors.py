@@ -41,6 +41,9 @@ _KEY = Code(errors.NotAuthorized, "cloud", "the API key is not accepted", HINT)
 _DRY = Code(errors.NoCapacity, "pool", "no machine of this kind is free")
 _BAD = Code(errors.InvalidOrder, "pool", "the request is not accepted")
 _BAD_ANYWHERE = Code(errors.InvalidOrder, "cloud", "the request is not accepted")
+_LIMIT = Code(
+    errors.QuotaExceeded, "cloud", "the account may not spend so much an hour", "ask RunPod to raise its spending limit"
+)
 _RETIRED = Code(errors.NotAuthorized, "cloud", "this API is retired: a newer spotlaunch is needed", "update spotlaunch")
 
 SAID: Mapping[str, Code] = {
@@ -54,6 +57,8 @@ SAID: Mapping[str, Code] = {
     "missing bearer token": _KEY,
     "balance is too low": _FUNDS,
     "insufficient_balance": _FUNDS,  # GraphQL, extensions.code
+    "spending limit": _LIMIT,  # [I] that there is one is documented, in which words it is told is not
+    "spend limit": _LIMIT,
     "no longer any instances available": _DRY,
     "no instances currently available": _DRY,
     "no instances available": _DRY,

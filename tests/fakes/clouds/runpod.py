@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 from tests.fakes.clouds.runpod_data import COMMUNITY, DATA_CENTERS, SECURE, GpuType, gpu_types
 from tests.fakes.clouds.runpod_graphql import execute
-from tests.fakes.clouds.runpod_pods import RunpodPods, pod_key
-from tests.fakes.clouds.runpod_rules import CUDA, problem
+from tests.fakes.clouds.runpod_pods import RunpodPods
+from tests.fakes.clouds.runpod_rules import CUDA, pod_key, problem
 from tests.fakes.clouds.server import Request, Response, route
 
 OF_AVAILABILITY = ("product", "count", "cloud", "countryCodes", "cudaVersions", "minCudaVersion")

@@ -13,6 +13,7 @@ from typing import Any
 from tests.fakes.clouds.fleet import Fleet, Rented
 from tests.fakes.clouds.runpod_data import COMMUNITY, SECURE, GpuType
 from tests.fakes.clouds.runpod_rules import (
+    ACTIONS,
     CUDA,
     DRY,
     LAUNCH_FAILURES,
@@ -20,6 +21,7 @@ from tests.fakes.clouds.runpod_rules import (
     NO_GPUS,
     POOR,
     invalid,
+    pod_key,
     problem,
     script_of,
     version,
@@ -227,7 +229,7 @@ class RunpodPods(FakeCloud):
             "id": pod.id,
             "name": request["name"],
             "status": status,
-            "actions": _ACTIONS.get(status, []),
+            "actions": ACTIONS.get(status, []),
             "image": request["image"],
             "args": json.dumps(command) if command else request.get("args", ""),
             "disk": request["disk"],
@@ -272,8 +274,7 @@ class RunpodPods(FakeCloud):
     def _status(self, rented: Rented) -> str:
         if rented.booted:
             return "RUNNING"
-        half = rented.billed_from + (rented.boots_at - rented.billed_from) / 2
-        return "STARTING" if self.fleet.now() >= half else "PROVISIONING"
+        return "STARTING" if self.fleet.now() >= rented.boots_at - self.fleet.boot_s / 2 else "PROVISIONING"
 
     def _there(self, pod_id: str) -> Pod | None:
         pod = self.pods.get(pod_id)
@@ -385,20 +386,6 @@ class RunpodPods(FakeCloud):
             self.exit(machine.id)
         else:
             self.delete(machine.id, "preempted")
-
-
-_ACTIONS = {
-    "RUNNING": ["stop", "restart", "terminate"],
-    "EXITED": ["start", "terminate"],
-    "ERROR": ["start", "terminate"],
-    "PROVISIONING": ["stop", "terminate"],
-    "STARTING": ["stop", "terminate"],
-}
-
-
-def pod_key(pod_id: str) -> str:
-    """The key that a pod finds in its environment: good for itself alone."""
-    return f"rpak_{pod_id}"
 
 
 def _iso(at: float) -> str:

@@ -53,6 +53,8 @@ LAUNCH_FAILURES: Mapping[str, Response] = {
     "410": Response(status=410),
     "413": problem(413, "request body too large"),
     "422": problem(422, "Request validation failed.", "$: additional properties 'x' not allowed"),
+    # Its real words are not known: only that there is such a limit.
+    "spend-limit": problem(400, "This would exceed your spending limit of $80 per hour"),
     "429": problem(429, "rate limit exceeded for the minute window", **{"Retry-After": "12"}),
     "409": problem(409, "conflict"),
     "500": problem(500, "internal error"),
@@ -63,6 +65,20 @@ LAUNCH_FAILURES: Mapping[str, Response] = {
     "not-json": Response(status=201, body="<html>created</html>", headers={"Content-Type": "text/html"}),
     "no-id": Response(status=201, body={"name": "?"}),
 }
+
+
+ACTIONS = {
+    "RUNNING": ["stop", "restart", "terminate"],
+    "EXITED": ["start", "terminate"],
+    "ERROR": ["start", "terminate"],
+    "PROVISIONING": ["stop", "terminate"],
+    "STARTING": ["stop", "terminate"],
+}
+
+
+def pod_key(pod_id: str) -> str:
+    """The key that a pod finds in its environment: good for itself alone."""
+    return f"rpak_{pod_id}"
 
 
 def invalid(body: Any, *, takes_commands: bool) -> Response | None:

@@ -13,7 +13,7 @@ import pytest
 from spotlaunch_providers.runpod import ending
 from spotlaunch_providers.runpod.adapter import RunpodProvider
 from tests.fakes.clouds.runpod import FakeRunpod
-from tests.fakes.clouds.runpod_pods import pod_key
+from tests.fakes.clouds.runpod_rules import pod_key
 from tests.fakes.waiting import eventually
 from tests.providers.runpod.conftest import KEY, Connect
 from tests.providers.runpod.ordering import an_order, stock

@@ -43,6 +43,7 @@ MEANT: dict[str, tuple[type[errors.ProviderError], str]] = {
     "410": (errors.NotAuthorized, ALL),
     "413": (errors.InvalidOrder, ALL),
     "422": (errors.InvalidOrder, HERE),
+    "spend-limit": (errors.QuotaExceeded, ALL),
     "429": (errors.Throttled, ALL),
     **dict.fromkeys(
         ("409", "500", "500-capacity", "500-spot", "502", "503", "not-json", "no-id"), (errors.OutcomeUnknown, "")
@@ -68,7 +69,7 @@ def test_each_answer_is_its_error_with_its_reach(provider: RunpodProvider, cloud
     assert type(caught.value) is error
     assert [(r.error, str(r.scope)) for r in caught.value.refused] == ([(error.__name__, scope)] if scope else [])
     assert caught.value.message and "\n" not in caught.value.message
-    if error in (errors.NotAuthorized, errors.OutOfFunds):
+    if error in (errors.NotAuthorized, errors.OutOfFunds, errors.QuotaExceeded):
         assert caught.value.hint, "a person has to do something"
     assert cloud.fleet.left() == []
 
