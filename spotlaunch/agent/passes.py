@@ -29,7 +29,7 @@ LITTLE_LEFT = 1 / 3
 
 
 class Passes:
-    """Called, it gives the pass of now (see `storage.places.Credentials`). Safe to use from several threads.
+    """Called, it gives the pass of now (see `storage.opening.Credentials`). Safe to use from several threads.
 
     ``first`` is what the letter brought, ``key`` opens what is sealed later for ``attempt`` of ``job``. The newest
     is kept in ``file``, sealed as it came, so that a machine that is started again need not begin with one that is

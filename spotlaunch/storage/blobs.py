@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spotlaunch.errors import NoSuchObject
-from spotlaunch.storage.places import Clients, Credentials, clients, parse
+from spotlaunch.storage.opening import Credentials
+from spotlaunch.storage.places import Clients, clients, parse
 from spotlaunch.storage.trouble import explain, in_words
 
 if TYPE_CHECKING:

@@ -6,25 +6,17 @@ No newer syntax than Python 3.10: this file also runs on the rented machine.
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from spotlaunch.core.wire import Pass
 from spotlaunch.errors import BlobsUnavailable
-
-# Gives the pass that opens a store now; another one later, when that was renewed.
-Credentials = Callable[[], Pass]
-
-# A pass is said to be good for so long only: obstore asks again for each request when less than five minutes are
-# left, and asking costs nothing. So a renewed pass is used at once, and not when the old one is about to end.
-ASK_AGAIN_S = 60.0
+from spotlaunch.storage.opening import AZURE_ACCOUNT, Credentials, Opening, as_azure, as_google, as_s3
 
 KINDS = "file:///folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix"
 
@@ -35,6 +27,18 @@ _AWS_IN_ENV = (
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_SKIP_SIGNATURE",
+)
+# The same for Azure; otherwise its own chain of logins is asked.
+_AZURE_IN_ENV = (
+    "AZURE_STORAGE_ACCOUNT_KEY",
+    "AZURE_STORAGE_ACCESS_KEY",
+    "AZURE_STORAGE_MASTER_KEY",
+    "AZURE_STORAGE_SAS_KEY",
+    "AZURE_STORAGE_SAS_TOKEN",
+    "AZURE_STORAGE_CONNECTION_STRING",
+    "AZURE_STORAGE_USE_EMULATOR",
+    "AZURE_STORAGE_TOKEN",
+    "AZURE_SKIP_SIGNATURE",
 )
 
 
@@ -116,7 +120,7 @@ def _s3(place: Place, endpoint: str, region: str, credentials: Credentials | Non
 
     provider: Any = None
     if credentials is not None:
-        provider = _Opening(credentials, _as_s3)
+        provider = Opening(credentials, as_s3)
     elif not _aws_in_env():
         provider = _boto3_credentials(place)
     endpoint, region = _aim(endpoint, region, provider)
@@ -168,7 +172,7 @@ def _google(place: Place, endpoint: str, region: str, credentials: Credentials |
     from obstore.store import GCSStore
 
     config: Any = {"base_url": endpoint} if endpoint else {}
-    provider: Any = _Opening(credentials, _as_google) if credentials is not None else None
+    provider: Any = Opening(credentials, as_google) if credentials is not None else None
     return _three(
         partial(GCSStore, place.bucket, prefix=place.prefix or None, config=config, credential_provider=provider),
         plain_http=endpoint.startswith("http://"),
@@ -181,51 +185,28 @@ def _azure(place: Place, endpoint: str, region: str, credentials: Credentials | 
     config: Any = {"endpoint": endpoint} if endpoint else {}
     provider: Any = None
     if credentials is not None:
-        provider = _Opening(credentials, _as_azure)
+        provider = Opening(credentials, as_azure)
         config["account_name"] = credentials().env.get(AZURE_ACCOUNT, "")
     elif not _first_env(AZURE_ACCOUNT, "AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_USE_EMULATOR"):
         raise BlobsUnavailable(
             f"{place.url} needs the name of the storage account",
             hint="set AZURE_STORAGE_ACCOUNT_NAME, and AZURE_STORAGE_ACCOUNT_KEY or a login",
         )
+    elif not _first_env(*_AZURE_IN_ENV):
+        provider = _azure_login()
     return _three(
         partial(AzureStore, place.bucket, prefix=place.prefix or None, config=config, credential_provider=provider),
         plain_http=endpoint.startswith("http://"),
     )
 
 
-# -- a pass in obstore's words ----------------------------------------------------------------------------
-
-# The names under which a `Pass` holds what opens a store; those of other tools where they have some.
-AWS_ID, AWS_SECRET, AWS_TOKEN = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"
-GOOGLE_TOKEN = "GOOGLE_BEARER_TOKEN"
-AZURE_ACCOUNT, AZURE_SAS = "AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_SAS_TOKEN"
-PASS_NAMES = (AWS_ID, AWS_SECRET, AWS_TOKEN, GOOGLE_TOKEN, AZURE_ACCOUNT, AZURE_SAS)
-
-
-class _Opening:
-    """What obstore calls for credentials: today's pass, in the form that its kind of store wants."""
-
-    def __init__(self, credentials: Credentials, form: Callable[[Mapping[str, str]], dict[str, Any]]) -> None:
-        self._credentials = credentials
-        self._form = form
-
-    def __call__(self) -> dict[str, Any]:
-        found = self._credentials()
-        ends = datetime.fromtimestamp(time.time() + ASK_AGAIN_S, timezone.utc)  # noqa: UP017 (Python 3.10)
-        return {**self._form(found.env), "expires_at": ends if found.expires_at else None}
-
-
-def _as_s3(env: Mapping[str, str]) -> dict[str, Any]:
-    return {"access_key_id": env[AWS_ID], "secret_access_key": env[AWS_SECRET], "token": env.get(AWS_TOKEN)}
-
-
-def _as_google(env: Mapping[str, str]) -> dict[str, Any]:
-    return {"token": env[GOOGLE_TOKEN]}
-
-
-def _as_azure(env: Mapping[str, str]) -> dict[str, Any]:
-    return {"sas_token": env[AZURE_SAS]}
+def _azure_login() -> Any:
+    """A provider of credentials from `az login` and its likes; None where the library for it is absent."""
+    try:
+        from obstore.auth.azure import AzureCredentialProvider
+    except ImportError:
+        return None
+    return AzureCredentialProvider()
 
 
 def _three(make: Any, *, plain_http: bool) -> Clients:

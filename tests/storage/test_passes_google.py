@@ -44,6 +44,7 @@ class Google:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, str]]] = []
+        self.logins: list[Login] = []
         self.answer = Answer(200, {"access_token": "downscoped", "token_type": "Bearer", "expires_in": 3600})
 
     def __call__(self, url: str, method: str = "GET", body: Any = None, **_: Any) -> Answer:
@@ -54,10 +55,14 @@ class Google:
 
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Google]:
-    monkeypatch.setattr(google.auth, "default", lambda scopes: (Login(), "project"))
+    logins: list[Login] = []
+    monkeypatch.setattr(google.auth, "default", lambda scopes: (logins.append(Login()) or logins[-1], "project"))
     made = Google()
+    made.logins = logins
     monkeypatch.setattr(boundary, "_request", lambda: made)
-    return made
+    boundary._login.cache_clear()
+    yield made
+    boundary._login.cache_clear()
 
 
 def strings(expression: str) -> list[str]:
@@ -117,3 +122,16 @@ def test_a_refusal_is_told_without_googles_words(service: Google) -> None:
         make_pass(BlobStoreRef(url="gs://bkt/team"), "a", NONE, now=0)
     assert "users-own-token" not in refused.value.message
     assert "gcloud auth application-default login" in refused.value.hint
+
+
+def test_a_login_is_looked_for_once_and_again_after_trouble(service: Google) -> None:
+    folder, fine = a_folder(), service.answer
+    for _ in range(3):
+        boundary.by_boundary(folder)
+    assert len(service.logins) == 1
+    service.answer = Answer(400, {"error": "invalid_grant"})
+    with pytest.raises(BlobsUnavailable):
+        boundary.by_boundary(folder)
+    service.answer = fine
+    boundary.by_boundary(folder)
+    assert len(service.logins) == 2

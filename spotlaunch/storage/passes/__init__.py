@@ -9,9 +9,9 @@ from spotlaunch.core.settings import Settings
 from spotlaunch.core.spec import BlobStoreRef
 from spotlaunch.core.wire import Pass
 from spotlaunch.errors import BlobsUnavailable, SpotlaunchError
+from spotlaunch.storage.opening import AWS_ID, AWS_SECRET
 from spotlaunch.storage.passes import boundary, r2, sas, sts
 from spotlaunch.storage.passes.folder import Folder, folder_of
-from spotlaunch.storage.places import AWS_ID, AWS_SECRET
 
 # How long a pass is asked for; each kind of store gives what it can. Long, so that a job goes on while the computer
 # of the watchdog is asleep; not longer, as a machine that was taken keeps what it was given.

@@ -5,18 +5,21 @@ https://cloud.google.com/iam/docs/downscoping-short-lived-credentials
 
 from __future__ import annotations
 
+import os
 from datetime import UTC
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
 from spotlaunch.core.wire import Pass
 from spotlaunch.errors import BlobsUnavailable
+from spotlaunch.storage.opening import GOOGLE_TOKEN
 from spotlaunch.storage.passes.folder import Folder
-from spotlaunch.storage.places import GOOGLE_TOKEN
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 WRITER, READER = "inRole:roles/storage.objectUser", "inRole:roles/storage.objectViewer"
 STORAGE = "https://storage.googleapis.com"
+KEY_FILE = "GOOGLE_APPLICATION_CREDENTIALS"
 
 LOGIN_HINT = "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS"
 
@@ -54,20 +57,28 @@ def object_link(folder: Folder, key: str, *, request: Any = None) -> tuple[str, 
 
 def can_sign(folder: Folder) -> bool:
     """Whether the login here is the key of a service account, which signs links by itself."""
-    from google.auth import default
     from google.auth.exceptions import GoogleAuthError
     from google.oauth2.service_account import Credentials
 
     try:
-        found, _ = default(scopes=[SCOPE])
+        return isinstance(_login(os.environ.get(KEY_FILE, "")), Credentials)
     except (GoogleAuthError, OSError, ValueError) as e:
         raise _trouble(folder, e) from e
-    return isinstance(found, Credentials)
+
+
+@lru_cache(maxsize=4)
+def _login(key_file: str) -> Any:
+    """This computer's own credentials; kept, as looking for them may start gcloud, which takes its time."""
+    from google.auth import default
+
+    del key_file  # named in the environment, where the library looks
+    found, _ = default(scopes=[SCOPE])
+    return found
 
 
 def _downscoped(folder: Folder, permission: str, expression: str, request: Any) -> tuple[str, float]:
     """A token and when it ends. ``request`` is google-auth's way out; None: over the network."""
-    from google.auth import default, downscoped
+    from google.auth import downscoped
     from google.auth.exceptions import GoogleAuthError
 
     # As Any: the library has no types here.
@@ -78,10 +89,12 @@ def _downscoped(folder: Folder, permission: str, expression: str, request: Any) 
         availability_condition=kit.AvailabilityCondition(expression),
     )
     try:
-        source, _ = default(scopes=[SCOPE])
+        source = _login(os.environ.get(KEY_FILE, ""))
         found = kit.Credentials(source, kit.CredentialAccessBoundary(rules=[rule]))
         found.refresh(request or _request())
     except (GoogleAuthError, OSError, ValueError) as e:
+        # Somebody may log in anew, which only a new look finds.
+        _login.cache_clear()
         raise _trouble(folder, e) from e
     # google-auth keeps a time without its zone, which is UTC.
     return str(found.token), float(found.expiry.replace(tzinfo=UTC).timestamp())

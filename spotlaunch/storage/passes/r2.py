@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from spotlaunch.core.wire import Pass
 from spotlaunch.errors import BlobsUnavailable
+from spotlaunch.storage.opening import AWS_ID, AWS_SECRET, AWS_TOKEN
 from spotlaunch.storage.passes import sts
 from spotlaunch.storage.passes.folder import Folder
-from spotlaunch.storage.places import AWS_ID, AWS_SECRET, AWS_TOKEN
 
 API = "https://api.cloudflare.com/client/v4"
 HOST = ".r2.cloudflarestorage.com"

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from spotlaunch.core.wire import Pass
 from spotlaunch.errors import BlobsUnavailable
+from spotlaunch.storage.opening import AZURE_ACCOUNT, AZURE_SAS
 from spotlaunch.storage.passes.folder import Folder
-from spotlaunch.storage.places import AZURE_ACCOUNT, AZURE_SAS
 
 T = TypeVar("T")
 
@@ -142,12 +143,18 @@ def _address(folder: Folder) -> str:
 
 
 def _service(folder: Folder) -> Any:
+    return _client(_address(folder), account_key())
+
+
+@lru_cache(maxsize=4)
+def _client(address: str, key: str) -> Any:
+    """Kept, as it keeps its login: getting one may start the Azure CLI, which takes seconds."""
     from azure.identity import DefaultAzureCredential
     from azure.storage.blob import BlobServiceClient
 
     return BlobServiceClient(
-        _address(folder),
-        credential=account_key() or DefaultAzureCredential(),
+        address,
+        credential=key or DefaultAzureCredential(),
         connection_timeout=3,
         read_timeout=10,
         retry_total=1,
@@ -160,6 +167,8 @@ def _asked(folder: Folder, verb: str, call: Callable[[], T], hint: str) -> T:
     try:
         return call()
     except AzureError as e:
+        # Somebody may log in anew, which only a new look finds.
+        _client.cache_clear()
         # Its code and not its text, which names subscriptions and principals.
         what = str(getattr(e, "error_code", "") or "") or type(e).__name__
         raise BlobsUnavailable(f"no pass to {folder.place.url}: cannot {verb}: {what}", hint=hint) from e

@@ -12,8 +12,8 @@ from typing import Any
 
 from spotlaunch.core.wire import Pass
 from spotlaunch.errors import BlobsUnavailable
+from spotlaunch.storage.opening import AWS_ID, AWS_SECRET, AWS_TOKEN
 from spotlaunch.storage.passes.folder import Folder
-from spotlaunch.storage.places import AWS_ID, AWS_SECRET, AWS_TOKEN
 
 # Sessions of a role last so long unless the role says more; sessions of a session (role chaining) never longer.
 ROLE_S = 3600
