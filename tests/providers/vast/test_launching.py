@@ -318,12 +318,12 @@ def test_what_cannot_be_verified_yet_is_taken_as_it_was_offered(connect: Connect
 def test_creates_are_so_far_apart_that_none_is_refused_for_it(
     connect: Connect, cloud: FakeVast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spotlaunch_providers.vast.figures.INTERVALS_S", _quick(0.1))
+    monkeypatch.setattr("spotlaunch_providers.vast.figures.INTERVALS_S", _quick(0.05))
     sell(cloud, 2.0, 3.0, 4.0)
-    cloud.min_interval_s["PUT /api/v0/asks/[0-9]+/"] = 0.1
+    cloud.min_interval_s["PUT /api/v0/asks/[0-9]+/"] = 0.05
     cloud.run_dry(zone="m1")
     cloud.run_dry(zone="m2")
-    launched = connect(margin=1.1).launch(order(offered(connect())))
+    launched = connect(margin=4).launch(order(offered(connect())))
     assert [r.error for r in launched.refused] == ["NoCapacity", "NoCapacity"]
 
 
