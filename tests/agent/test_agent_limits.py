@@ -12,6 +12,7 @@ import pytest
 
 from spotlaunch.core.wire import Status
 from tests.fakes.machine import Machine, order, python, soon
+from tests.fakes.s3 import CREDENTIALS
 
 pytestmark = pytest.mark.e2e
 
@@ -34,6 +35,27 @@ def lived(machine: Machine, started: Status) -> float:
     """Wait for the agent's end; its seconds since it began."""
     assert machine.agent.wait(timeout=30) == 0, machine.console.read_text()
     return time.time() - started.started_at
+
+
+def test_a_limit_holds_when_the_store_is_away_from_the_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    env = {"SPOTLAUNCH_BUDGET_LEFT_S": "3"}
+    with Machine(tmp_path, "s3://nowhere/x", order(), endpoint="http://127.0.0.1:1", env=env, put=False) as m:
+        assert m.agent.wait(timeout=60) == 0
+        assert "has left: budget" in m.console.read_text()
+
+
+def test_a_machine_that_has_lived_long_enough_is_left_with_a_checkpoint(tmp_path: Path, store_url: str) -> None:
+    doc = order(env={"STEPS": "100000"}, ttl_left_s=100.0)
+    with Machine(tmp_path, store_url, doc, env={"SPOTLAUNCH_LIVED_S": "70"}) as m:
+        began_at = time.time()
+        status = m.left()
+        assert status.left_why == "ttl"
+        assert time.time() - began_at < 15.0
+        assert m.head().step == status.step > 0
 
 
 @pytest.mark.parametrize("limit", ["runtime", "budget"])

@@ -115,6 +115,28 @@ def test_limits_count_from_the_life_before(tmp_path: Path) -> None:
     assert found.end_by(1e9) == clock.time + 600.0
 
 
+def test_the_life_of_the_machine_is_a_limit_too_and_counts_from_its_birth(tmp_path: Path) -> None:
+    clock = Clock()
+    found = Reasons(Notices(None, now=clock, mono=clock), machine_lived_s=100.0, mono=clock)
+    found.obey(OrderDoc(job="j", attempt=1, run="x", grace_s=20.0, ttl_left_s=1000.0, budget_left_s=950.0))
+    assert found.next_limit_s() == 900.0 - 20.0 - leave.LEAVE_AHEAD_S, "the budget counts from our own start"
+    clock.time += 900.0
+    assert why(found) == "ttl"
+
+
+def test_what_the_letter_says_of_limits_holds_until_there_is_an_order(tmp_path: Path) -> None:
+    clock = Clock()
+    known = {"runtime": 0.0, "budget": 100.0, "ttl": 500.0}
+    found = Reasons(Notices(None, now=clock, mono=clock), limits=known, mono=clock)
+    clock.time += 75.0
+    assert why(found) == "budget"
+    found.obey(OrderDoc(job="j", attempt=1, run="x", budget_left_s=200.0))
+    assert why(found) is None, "the order knows better"
+    assert found.end_by(1e9) == 100.0 + 200.0
+    found.obey(OrderDoc(job="j", attempt=1, run="x"))
+    assert found.end_by(1e9) == 100.0 + 500.0, "but the guard ends the machine when the letter says"
+
+
 @pytest.mark.parametrize(
     ("started_at", "now", "up_s", "lived"),
     [
@@ -158,6 +180,19 @@ def test_a_signal_is_a_notice_without_a_deadline() -> None:
     notices = Notices(None, now=Clock(), mono=Clock())
     notices._mark(signal.SIGTERM, None)
     assert notices.look() == Notice(at=100.0, deadline_at=None, deadline=None)
+
+
+def test_what_a_watcher_tells_is_a_notice_and_a_deadline_that_comes_late_is_taken() -> None:
+    clock = Clock()
+    notices = Notices(None, now=clock, mono=clock)
+    notices.tell(None)
+    assert notices.look() == Notice(at=100.0, deadline_at=None, deadline=None)
+    clock.time = 110.0
+    notices.tell(130.0)
+    assert notices.look() == Notice(at=100.0, deadline_at=130.0, deadline=130.0)
+    notices.tell(None)
+    notices.tell(500.0)
+    assert notices.look() == Notice(at=100.0, deadline_at=130.0, deadline=130.0)
 
 
 # -- time ------------------------------------------------------------------------------------------

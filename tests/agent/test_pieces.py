@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from spotlaunch.agent.environment import program_env
+from spotlaunch.agent.environment import container_names, program_env, secret_of, secret_values
 from spotlaunch.agent.identity import take_identity
 from spotlaunch.agent.prepare import newest_restored
 from spotlaunch.agent.settings import read_settings
@@ -125,6 +125,38 @@ def test_the_jobs_own_settings_win_over_the_machines_and_our_promises_over_both(
     assert "SPOTLAUNCH_STORE_URL" not in env
     assert "SPOTLAUNCH_NOTICE_FILE" not in env
     assert env["PYTHONUNBUFFERED"] == "1"
+
+
+def test_the_stores_keys_and_the_jobs_secrets_of_one_name_keep_out_of_each_others_way(tmp_path: Path) -> None:
+    ours = {
+        **ENV,
+        "AWS_ACCESS_KEY_ID": "the store's",
+        "AWS_SESSION_TOKEN": "the store's token",
+        "SPOTLAUNCH_SECRET_AWS_ACCESS_KEY_ID": "the job's",
+        "SPOTLAUNCH_PASS_NAMES": "AWS_ACCESS_KEY_ID,AWS_SESSION_TOKEN",
+        "SPOTLAUNCH_PASS_KEY": "k",
+    }
+    doc = OrderDoc(job="j", attempt=3, run="x", secrets=["AWS_ACCESS_KEY_ID"])
+    env = program_env(read_settings(ours), doc, folder=tmp_path, resume="", ours=ours)
+    assert env["AWS_ACCESS_KEY_ID"] == "the job's"
+    assert "AWS_SESSION_TOKEN" not in env
+    assert not [name for name in env if name.startswith(("SPOTLAUNCH_SECRET_", "SPOTLAUNCH_PASS_"))]
+    assert secret_of("AWS_ACCESS_KEY_ID", ours) == "the job's"
+    assert secret_of("JOB", {"JOB": "as on this computer"}) == "as on this computer"
+    assert "AWS_ACCESS_KEY_ID" in container_names(read_settings(ours), doc, ours)
+    assert "AWS_SESSION_TOKEN" not in container_names(read_settings(ours), doc, ours)
+
+
+def test_the_keys_of_the_store_and_of_the_machines_cloud_are_masked_too() -> None:
+    ours = {
+        "AWS_SECRET_ACCESS_KEY": "a" * 20,
+        "POD_API_KEY": "b" * 20,
+        "PASS": "c" * 20,
+        "PATH": "d" * 20,
+        "X_TOKEN": "e",
+    }
+    found = secret_values(["T"], {"T": "job"}.get, more=["PASS"], ours=ours)
+    assert sorted(found) == ["a" * 20, "b" * 20, "c" * 20, "job"]
 
 
 @pytest.mark.parametrize(
