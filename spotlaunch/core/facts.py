@@ -225,7 +225,8 @@ class SeenMachine:
 class Listing:
     """All machines of this owner at one provider. A failed listing is ``ok=False``, never an empty one.
 
-    ``started_at`` is when the asking began: what was launched later may be missing from it.
+    ``started_at`` is when the asking began: what was launched later may be missing from it. ``before_at`` is when the
+    last good one before it began (None: there was none in this process): what went since then went in between.
     """
 
     provider: str
@@ -233,6 +234,7 @@ class Listing:
     ok: bool
     machines: tuple[SeenMachine, ...] = ()
     error: str = ""
+    before_at: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

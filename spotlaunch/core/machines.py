@@ -8,7 +8,7 @@ from typing import Any
 from spotlaunch.core import endings, policy
 from spotlaunch.core.book import Alternative, Attempt, Job, Machine
 from spotlaunch.core.draft import Draft
-from spotlaunch.core.facts import SeenMachine
+from spotlaunch.core.facts import Listing, SeenMachine
 
 # A machine that is to end and is still listed is asked again this often.
 ASK_AGAIN_S = 30.0
@@ -57,10 +57,19 @@ def _against_listing(draft: Draft, machine: Machine) -> None:
         draft.set_machine(
             machine,
             state="ended",
-            ended_at=listing.started_at,
+            ended_at=_ended_at(machine, listing),
             outcome=machine.outcome or ("refused" if never else None),
             reason=machine.reason or ("the launch made no machine" if never else "gone from the listing"),
         )
+
+
+def _ended_at(machine: Machine, listing: Listing) -> float:
+    """When a machine ended of which nothing is told: in the middle between the last listing that had it and this one."""
+    known = [listing.before_at, machine.ending_at, machine.up_at]
+    last_at = max((at for at in known if at is not None), default=listing.started_at)
+    if listing.before_at is None or last_at > listing.started_at:
+        return listing.started_at
+    return (last_at + listing.started_at) / 2
 
 
 def _told_gone(draft: Draft, machine: Machine, gone: SeenMachine) -> None:

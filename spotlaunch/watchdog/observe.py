@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future, wait
+from dataclasses import replace
 
 from spotlaunch.core.book import Attempt, Job
 from spotlaunch.core.facts import Listing
@@ -46,6 +47,7 @@ class Listings:
         self._asked_at: dict[str, float] = {}
         self._asking: dict[str, Future[Listing]] = {}
         self._hurry_until: dict[str, float] = {}
+        self._good_at: dict[str, float] = {}
 
     def hurry(self, names: Iterable[str]) -> None:
         """On these providers machines were just asked to end: they are listed more often for a while."""
@@ -65,7 +67,10 @@ class Listings:
     def _result(self, name: str, future: Future[Listing]) -> Listing:
         error = future.exception()
         if error is None:
-            return future.result()
+            listing = replace(future.result(), before_at=self._good_at.get(name))
+            if listing.ok:
+                self._good_at[name] = listing.started_at
+            return listing
         # An adapter's bug must not blind the loop to the other clouds; as a failed listing it is shown.
         bug = f"{type(error).__name__}: {error}"
         return Listing(provider=name, started_at=self._asked_at[name], ok=False, error=bug)

@@ -23,6 +23,7 @@ from spotlaunch.storage.mailbox import Mailbox
 from spotlaunch.storage.passes import make_pass
 from spotlaunch.storage.places import parse, whereabouts
 from spotlaunch.storage.pricenotes import PriceNotes
+from spotlaunch.storage.shellkeys import forget_key, jobs_with_keys
 from spotlaunch.storage.store import open_store
 from spotlaunch.watchdog.boots import Boots
 from spotlaunch.watchdog.clouds import Clouds
@@ -112,7 +113,7 @@ def serve(home: Home, *, told: Callable[[Event], None], once: bool = False, idle
                 providers=clouds.usable,
                 mailbox=mailboxes,
                 secrets=lambda job: read_secrets(home, job),
-                forget_secrets=lambda job: home.secrets(job).unlink(missing_ok=True),
+                forget_secrets=lambda job: _forget(home, job),
                 told=told,
                 complain=_complain,
                 ring=bell.ring,
@@ -192,11 +193,21 @@ def read_secrets(home: Home, job: str) -> Mapping[str, str]:
     return values
 
 
+def _forget(home: Home, job: str) -> None:
+    """What a job that is over leaves in this home, beside its row in the book."""
+    home.secrets(job).unlink(missing_ok=True)
+    forget_key(home, job)
+
+
 def clean_secrets(home: Home, store: Store, *, now: float) -> None:
     """Remove values of jobs that were over before anybody could: a watchdog may die at any line.
 
     And those of a `submit` that was killed before its job was in the book, once it is sure that none is under way.
     """
+    for name in jobs_with_keys(home):
+        known = store.jobs(names=[name])
+        if known and known[0].state in OVER:
+            forget_key(home, name)
     for path in home.secrets("x").parent.glob("*.json"):
         jobs = store.jobs(names=[path.stem])
         try:

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from tests.core.worlds import CLOUD, NOW, a_job, a_machine, a_pool, an_attempt, key_of, launching, look, says, seen
+from tests.core.worlds import (
+    CLOUD,
+    NOW,
+    a_job,
+    a_machine,
+    a_pool,
+    a_world,
+    an_attempt,
+    key_of,
+    launching,
+    look,
+    played,
+    says,
+    seen,
+)
 
 
 @pytest.mark.parametrize(
@@ -105,3 +121,12 @@ def test_a_disk_that_outlived_its_machine_is_ended_also_while_the_next_one_runs(
 def test_what_is_gone_is_never_asked_to_end() -> None:
     stranger = seen(a_machine(7), phase="gone", launch_key=key_of(7))
     assert look(a_job(), [an_attempt()], [a_machine()], listed=[seen(a_machine()), stranger]).ended == []
+
+
+def test_a_machine_of_whose_end_nothing_is_told_ended_between_the_listing_that_had_it_and_the_next() -> None:
+    machine = a_machine(seen_at=NOW - 90)
+    world = a_world(a_job(), [an_attempt()], [machine], listed=[], listed_at=NOW - 1)
+    (listing,) = world.listings
+    for before_at, ended_at in ((None, NOW - 1), (NOW - 11, NOW - 6)):
+        seen_before = replace(world, listings=(replace(listing, before_at=before_at),))
+        assert played(seen_before).machine().ended_at == ended_at

@@ -106,7 +106,7 @@ class FiveClouds(Rehearsal):
         for name in names:
             for told in json.loads(self.ok("status", name, "--json"))["machines"]:
                 seconds = theirs.pop(told["launch_key"], (0.0, Decimal(0)))[0]
-                compared.append((told["launch_key"], float(told["seconds"]), seconds))
+                compared.append((told["launch_key"], float(told["machine_s"]), seconds))
         unknown = [key for key in theirs if any(f"-{name}-" in key for name in names)]
         assert not unknown, f"the clouds bill what the book does not know: {unknown}"
         wrong = [row for row in compared if abs(row[1] - row[2]) > BILL_S]
