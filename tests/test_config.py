@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import pytest
 
 from spotlaunch import config, registry
-from spotlaunch.config import settings_of
+from spotlaunch.config import settings_of, store_settings
 from spotlaunch.core.settings import Setting
 from spotlaunch.errors import BadFile
 from spotlaunch.home import Home
@@ -124,3 +124,30 @@ def test_a_provider_that_names_no_settings_takes_any(home: Home, monkeypatch: py
 def test_the_variables_of_this_process_are_used_when_none_are_given(home: Home, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("SPOTLAUNCH_MY_CLOUD_REGIONS", "x")
     assert config.settings_of(home, "my-cloud").get("regions") == "x"
+
+
+def test_what_is_told_of_the_store_has_a_section_of_its_own(home: Home) -> None:
+    write(home, "store:\n  role: arn:aws:iam::1:role/x\n  hierarchical: yes\n")
+    found = store_settings(home, {"SPOTLAUNCH_STORE_ROLE": "arn:other", "SPOTLAUNCH_STORE_CLOUDFLARE_TOKEN": "hush"})
+    assert (found.get("role"), found.get("hierarchical")) == ("arn:other", "yes")
+    assert found.origin["hierarchical"] == f"{home.config}:3"
+    assert found.secret("cloudflare_token") == "hush"
+    assert "hush" not in repr(found)
+    assert dict(store_settings(home, {"SPOTLAUNCH_STORE_URL": "s3://x"}).values)["role"] == "arn:aws:iam::1:role/x"
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "words"),
+    [
+        ("store:\n  rolle: x", "store.rolle", "did you mean role?"),
+        ("store:\n  cloudflare_token: hush", "store.cloudflare_token", "SPOTLAUNCH_STORE_CLOUDFLARE_TOKEN"),
+        ("store: word", "store", "must be keys with values"),
+    ],
+)
+def test_what_is_wrong_with_the_stores_section_is_told_to_everybody(
+    home: Home, text: str, key: str, words: str
+) -> None:
+    found = problems(home, text)[0]
+    assert found[1] == key
+    assert words in found[2] + found[3]
+    assert "hush" not in str(found)

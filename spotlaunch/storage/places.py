@@ -78,8 +78,7 @@ def whereabouts(place: Place, endpoint: str, region: str) -> tuple[str, str]:
     """
     if place.scheme != "s3":
         return endpoint, region
-    own = endpoint and region
-    return _aim(endpoint, region, None if own or _aws_in_env() else _boto3_credentials(place))
+    return _aim(endpoint, region, None if region or _aws_in_env() else _boto3_credentials(place))
 
 
 def clients(place: Place, *, endpoint: str, region: str, credentials: Credentials | None = None) -> Clients:

@@ -11,6 +11,7 @@ import pytest
 import typer.main
 
 from spotlaunch.cli.app import app
+from spotlaunch.config import STORE, STORE_SETTINGS
 from spotlaunch.core.jobfile import read_job
 from spotlaunch.registry import REHEARSALS, known_settings, provider_names
 from tests.docs.pages import PAGES, ROOT, blocks, headings, inline_code, links, shown
@@ -101,11 +102,9 @@ def test_every_make_target_named_exists(page: Path) -> None:
 
 
 def settings_variables() -> dict[str, dict[str, str]]:
-    """By provider, its keys with our variable for each."""
-    return {
-        name: {key: f"SPOTLAUNCH_{name}_{key}".upper() for key in known_settings(name) or {}}
-        for name in provider_names()
-    }
+    """By provider, and for the store, the keys with our variable for each."""
+    known = {STORE: STORE_SETTINGS, **{name: known_settings(name) or {} for name in provider_names()}}
+    return {name: {key: f"SPOTLAUNCH_{name}_{key}".upper() for key in keys} for name, keys in known.items()}
 
 
 @pytest.mark.parametrize("name", [n for n in provider_names() if (ROOT / f"docs/providers/{n}.md").exists()])
@@ -114,6 +113,12 @@ def test_a_providers_page_has_every_key_with_its_variables_and_no_other(name: st
     rows = re.findall(r"^\| `(\w+)` \| (`SPOTLAUNCH_[^|]*) \|", (ROOT / f"docs/providers/{name}.md").read_text(), re.M)
     told = {key: set(re.findall(r"`(\w+)`", variables)) for key, variables in rows}
     assert told == {key: {settings_variables()[name][key], *setting.env} for key, setting in known.items()}
+
+
+def test_the_page_of_stores_has_every_setting() -> None:
+    text = (ROOT / "docs/stores.md").read_text()
+    told = set(re.findall(r"^\| (?:`\w+`)? ?\| `(SPOTLAUNCH_STORE_\w+)` \|", text, re.M))
+    assert told == set(settings_variables()[STORE].values())
 
 
 def test_every_cloud_has_a_page() -> None:
