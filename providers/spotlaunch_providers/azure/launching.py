@@ -159,7 +159,7 @@ class Launching:
         if self.grouped:
             return None
         marks = tags(self.order, self.owner)
-        marks |= {MADE_AT: f"{self.now():.0f}", SIZE: offer.pool.instance_type, MARKET: offer.pool.market}
+        marks |= {MADE_AT: str(int(self.now())), SIZE: offer.pool.instance_type, MARKET: offer.pool.market}
         body = {"location": offer.pool.region, "tags": marks}
         self.memory.begun(self.order.launch_key)
         reply = self.arm.do("PUT", self.group, GROUPS_VERSION, deadline=self.deadline, body=body)

@@ -117,15 +117,16 @@ class Estate(Wire):
             self._reprice(price, region, instance_type, market)
 
     def lose_answers(
-        self, *, before: bool = False, after: bool = False, how: str = "cut", lookups: bool = False
+        self, *, before: bool = False, after: bool = False, how: str = "cut", lookups: bool = False, never: int = 0
     ) -> None:
         """Answers to launches are lost before or after the machine is made; with both, by turns.
 
         ``how``: "cut", or "500" for an answer that says that something broke. ``lookups`` are lost then too.
+        The first ``never`` launches are answered.
         """
         turns = [word for word, on in (("before", before), ("after", after)) if on]
         with self._lock:
-            self._lost = {"turns": turns, "how": how, "lookups": lookups, "count": 0} if turns else {}
+            self._lost = {"turns": turns, "how": how, "lookups": lookups, "count": -never} if turns else {}
 
     def fail_launch(self, failure: str, *, late: bool = False, times: int | None = 1) -> None:
         """The next launches are refused this way: a name of `azure_rules.FAILURES`. ``late``: by their operation."""
@@ -177,7 +178,7 @@ class Estate(Wire):
             return ""
         turns, n = self._lost["turns"], self._lost["count"]
         self._lost["count"] += 1
-        return str(turns[n % len(turns)])
+        return str(turns[n % len(turns)]) if n >= 0 else ""
 
     def fails(self, size: str, region: str, market: str) -> tuple[tuple[int, str, str], bool] | None:
         """How this launch is refused, and whether late."""
