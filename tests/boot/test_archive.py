@@ -49,12 +49,18 @@ def test_it_brings_obstore_where_that_may_be_of_use(monkeypatch: pytest.MonkeyPa
     assert archive._library_files() == {}
 
 
-def test_what_is_in_it_starts_by_itself(tmp_path: Path) -> None:
-    """Without our checkout and its packages, in a Python that is told of nothing else."""
+def pythons() -> list[Path]:
+    """This Python, and others that stand beside it."""
+    base = Path(getattr(sys, "_base_executable", sys.executable))
+    others = Path(sys.base_prefix).resolve().parent.glob("3.1[0-9].*/bin/python3")
+    return [base, *sorted(others)]
+
+
+@pytest.mark.parametrize("python", pythons(), ids=lambda path: path.parent.parent.name)
+def test_what_is_in_it_starts_by_itself(python: Path, tmp_path: Path) -> None:
+    """Without our checkout and its packages, in a Python of any age that is told of nothing else."""
     zipfile.ZipFile(io.BytesIO(agent_archive()[0])).extractall(tmp_path)
-    source = "import sys; sys.path[:0] = ['.', 'lib']\n" + "\n".join(
-        f"import {name}" for name in agent_modules() if not name.endswith("__main__")
-    )
-    base = getattr(sys, "_base_executable", sys.executable)
-    run = subprocess.run([base, "-I", "-c", source], cwd=tmp_path, capture_output=True, text=True, check=False)
+    names = [name for name in agent_modules() if not name.endswith("__main__")]
+    source = "import sys; sys.path[:0] = ['.']\n" + "\n".join(f"import {name}" for name in names)
+    run = subprocess.run([python, "-I", "-c", source], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from spotlaunch.core import wire
 from spotlaunch.errors import NoSuchObject
 from tests.boot.ground import MARK, Cloud, Store, as_json, cloud_of_machines, console, root_of, store_over_s3
-from tests.fakes.clouds.fleet import MARKER
+from tests.fakes.clouds.fleet import MARKER, SHUTDOWN
 from tests.fakes.machine import JOB, TRAIN, order, soon
 from tests.fakes.s3 import CREDENTIALS
 
@@ -166,3 +168,48 @@ def test_the_script_is_one_that_every_shell_reads() -> None:
             subprocess.run([shell, *(["sh"] if shell == "busybox" else []), "-n"], input=script.encode(), check=True)
         except FileNotFoundError:
             continue
+
+
+# -- machines that are not as one would wish -------------------------------------------------------
+
+
+def bare_path(folder: Path, *, python3: str = "", **tools: str) -> str:
+    """A PATH with the tools that every system has, a `python3` of that text, and ``tools``; gives the PATH."""
+    folder.mkdir()
+    for name in ("sh", "mkdir", "chmod", "rm", "sleep", "cat", "kill", "env", "touch"):
+        found = shutil.which(name)
+        if found:
+            (folder / name).symlink_to(found)
+    for name, text in {"python3": python3, "shutdown": SHUTDOWN, **tools}.items():
+        if text:
+            (folder / name.replace("_", "-")).write_text("#!/bin/sh\n" + text)
+            (folder / name.replace("_", "-")).chmod(0o755)
+    return str(folder)
+
+
+REAL = f'exec "{getattr(sys, "_base_executable", "") or sys.executable}" "$@"\n'
+
+
+def test_a_machine_without_python_installs_one(store: Store, cloud: Cloud, tmp_path: Path) -> None:
+    folder = tmp_path / "bin"
+    install = f"""[ "$1" = update ] && exit 0
+echo "$@" >> {tmp_path}/asked
+printf '#!/bin/sh\\n%s' '{REAL}' > {folder}/python3; chmod 755 {folder}/python3"""
+    path = bare_path(folder, apt_get=install)
+    cloud.rent(store.script(store.put_letter(order(run="echo done"), store.start_doc())), {"PATH": path})
+    assert store.when(lambda s: s.phase == "left", "the end of the job").exit_code == 0
+    assert "install python3 ca-certificates" in (tmp_path / "asked").read_text()
+
+
+def test_a_python_that_is_too_old_is_passed_over(store: Store, cloud: Cloud, tmp_path: Path) -> None:
+    path = bare_path(tmp_path / "bin", python3="exit 1\n", **{"python3.11": REAL})
+    cloud.rent(store.script(store.put_letter(order(run="echo done"), store.start_doc())), {"PATH": path})
+    assert store.when(lambda s: s.phase == "left", "the end of the job").exit_code == 0
+
+
+def test_a_machine_that_hangs_on_its_way_ends_itself(store: Store, cloud: Cloud, tmp_path: Path) -> None:
+    path = bare_path(tmp_path / "bin", apt_get="sleep 1000\n")
+    script = store.script(store.put_letter(order(run="true"), store.start_doc()))
+    machine = cloud.rent(script.replace("sleep 900", "sleep 1"), {"PATH": path})
+    soon(lambda: not machine.alive, "the machine's end")
+    assert machine.why == "itself"
