@@ -46,7 +46,9 @@ INTERVAL_MARGIN = 1.05
 # [D] Who creates too often is refused for so long.
 CREATE_PENALTY_S = 12.0
 
-# A launch tries up to eight alternatives, so far apart. An ending asks for as many as it can, the others next time.
+# A launch makes so many creates at most [L: three to five], or other clouds would have to wait for all that is gone
+# here. An ending asks for as many as it can, the others next time.
+MOST_CREATES = 4
 LAUNCH_S = 60.0
 END_S = 60.0
 # What is asked of a machine after it was had must not hold up the answer for long.

@@ -26,17 +26,20 @@ class Launching:
     def launch(self) -> Launched:
         """Take the first alternative that can be had. Raises the last refusal, or `OutcomeUnknown`.
 
-        A slice of a machine is a pool of its own, so that one that is gone says nothing of the next.
+        What was not tried, since enough others were refused, is not among the refused: it may still be had.
         """
         told: list[Refused] = []
+        creates = 0
         for offer in self.order.alternatives:
             if any(r.scope.covers(offer.pool) for r in told):
                 continue
-            got = turned_down(self.order, offer) or self._take(offer, told)
+            got: Launched | Refused | None = turned_down(self.order, offer)
+            if got is None:
+                got, creates = self._take(offer, told), creates + 1
             if isinstance(got, Launched):
                 return got
             told.append(got)
-            if got.scope == Scope(provider=offer.pool.provider):
+            if got.scope == Scope(provider=offer.pool.provider) or creates >= figures.MOST_CREATES:
                 break
         if not told:
             raise InvalidOrder("an order without alternatives")

@@ -129,6 +129,7 @@ class FakeVast(VastMachines):
         disk = disk_gb * ask["storage_cost"] / 720
         return {
             **ask,
+            "rented": ask["rented"] or any(c.ask is ask for c in list(self.contracts.values())),
             "dph_base": base,
             "dph_total": base + disk,
             "is_bid": bid,

@@ -124,8 +124,9 @@ def test_a_container_ends_itself_with_its_own_key(cloud: FakeVast, connect: Conn
 def test_the_key_of_one_container_is_no_good_for_another(cloud: FakeVast, connect: Connect) -> None:
     sell(cloud, 2.0, 3.0)
     provider = connect()
-    one = provider.launch(order(offered(provider))).instance_id
-    other = provider.launch(order(offered(provider)[1:], key="sl-o-job-2-0")).instance_id
+    offers = offered(provider)
+    one = provider.launch(order(offers)).instance_id
+    other = provider.launch(order(offers[1:], key="sl-o-job-2-0")).instance_id
     env = {"PATH": os.environ["PATH"], **cloud.fleet.machines[one].env, "CONTAINER_ID": other}
     subprocess.run(["/bin/sh", "-c", provider.traits.end_command], env=env, timeout=20, capture_output=True)
     assert len(cloud.contracts) == 2

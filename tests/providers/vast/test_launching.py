@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 from decimal import Decimal
 
@@ -53,27 +54,30 @@ def test_disk_is_never_less_than_vast_rents(connect: Connect, cloud: FakeVast, w
 
 def test_more_disk_than_was_priced_is_paid_for_and_counts_under_the_cap(connect: Connect, cloud: FakeVast) -> None:
     sell(cloud, 2.0)  # 0.18 a GB and month: 72 GB more are 0.018 an hour
-    launched = connect().launch(order(offered(connect()), disk_gb=104))
+    offers = offered(connect())
+    launched = connect().launch(order(offers, disk_gb=104))
     assert launched.offer.price_usd_hour == Decimal("1.126")
     cap = Decimal("1.12")
     with pytest.raises(errors.PriceTooLow, match=re.escape("$1.126000 an hour, the cap is $1.12")):
-        connect().launch(order(offered(connect()), key="sl-o-job-2-0", disk_gb=104, price_cap_usd_hour=cap))
+        connect().launch(order(offers, key="sl-o-job-2-0", disk_gb=104, price_cap_usd_hour=cap))
 
 
 def test_the_image_is_the_orders_or_one_with_python(connect: Connect, cloud: FakeVast) -> None:
     sell(cloud, 2.0, 3.0)
     provider = connect()
-    provider.launch(order(offered(provider)))
-    provider.launch(order(offered(provider)[1:], key="sl-o-job-2-0", image="me/own:1"))
+    offers = offered(provider)
+    provider.launch(order(offers))
+    provider.launch(order(offers[1:], key="sl-o-job-2-0", image="me/own:1"))
     assert [b["image"] for b in created(cloud)] == [provider.traits.container_image, "me/own:1"]
 
 
 def test_no_secret_and_no_account_key_goes_to_a_host(connect: Connect, cloud: FakeVast) -> None:
     sell(cloud, 2.0)
-    connect().launch(order(offered(connect()), agent_env={"A": "b"}))
+    (offer,) = offered(connect())
+    connect().launch(order([offer], agent_env={"A": "b"}))
     (body,) = created(cloud)
     assert SECRET not in str(body) and "MARKER" not in str(body)
-    assert body["env"] == {"SPOTLAUNCH_REGION": offered(connect())[0].pool.region}
+    assert body["env"] == {"SPOTLAUNCH_REGION": offer.pool.region}
 
 
 def test_the_longest_script_fits_and_a_longer_one_is_an_invalid_order_without_a_call(
@@ -201,6 +205,16 @@ def test_other_slices_of_a_machine_without_a_free_gpu_are_not_tried(connect: Con
     cloud.fail_launch("resources_unavailable")
     launched = connect().launch(order(offers))
     assert launched.offer == offers[2] and len(launched.refused) == 1 and len(created(cloud)) == 2
+
+
+def test_after_four_that_are_gone_the_others_are_left_for_another_time(connect: Connect, cloud: FakeVast) -> None:
+    sell(cloud, 2.0, 3.0, 4.0, 5.0, 6.0)
+    offers = offered(connect())
+    cloud.run_dry()
+    with pytest.raises(errors.NoCapacity) as caught:
+        connect().launch(order(offers))
+    assert [r.scope for r in caught.value.refused] == [Scope.of(o.pool) for o in offers[:4]]
+    assert len(created(cloud)) == 4
 
 
 def test_what_was_refused_before_a_lost_answer_is_told(connect: Connect, cloud: FakeVast) -> None:
@@ -350,6 +364,17 @@ def test_who_was_told_to_slow_down_rests_before_the_next_create(
         with pytest.raises(errors.Throttled):
             provider.launch(order(offered(provider)))
         assert len(created(cloud)) == 1
+
+
+def test_a_rehearsal_has_no_pauses(connect: Connect, cloud: FakeVast) -> None:
+    sell(cloud, 2.0, 3.0, 4.0)
+    cloud.keys = None
+    cloud.run_dry(zone="m1")
+    cloud.run_dry(zone="m2")
+    began = time.monotonic()
+    provider = connect(auth="none", margin=1.05)
+    provider.terminate([provider.launch(order(offered(provider))).instance_id])
+    assert time.monotonic() - began < 4.5
 
 
 def _quick(create_s: float) -> dict[str, float]:

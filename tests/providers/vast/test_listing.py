@@ -107,8 +107,9 @@ def test_an_outbid_machine_that_is_woken_again_runs_again_until_it_is_ended(
 
 
 def test_hiring_goes_before_bids(provider: VastProvider, cloud: FakeVast) -> None:
+    hire = offered(provider, "on-demand")
     outbid = launch(provider)
-    launch(provider, market="on-demand", key="sl-o-job-2-0")
+    provider.launch(order(hire, key="sl-o-job-2-0"))
     assert {m.instance_id: m.ending_reason for m in provider.list_machines()}[outbid] == "preempted"
 
 
