@@ -19,6 +19,9 @@ from spotlaunch_providers.shared.side_by_side import side_by_side
 # Asked about to see whether the call is permitted, where the list of machine types tells none: sold there for years.
 _TYPE, _ZONE = "g2-standard-4", "us-central1-a"
 
+# What is listed of machines. Whether one may be started or ended shows only when one is.
+_OF_MACHINES = ("instances", "disks", "operations")
+
 _METRIC = re.compile(r"(PREEMPTIBLE_)?NVIDIA_(?!.*VWS)\w+_GPUS")
 _ALL = "GPUS_ALL_REGIONS"
 _RAISE = "ask for more at https://console.cloud.google.com/iam-admin/quotas"
@@ -78,6 +81,15 @@ def _calls(
         (
             "advice.capacity",
             lambda: api.post(f"{near}/capacity", advice.capacity_question(*pool), deadline=deadline),
+        ),
+        *(
+            (
+                f"{what}.aggregatedList",
+                lambda what=what: api.get(
+                    f"{path}/aggregated/{what}", deadline=deadline, params={"maxResults": "1"}
+                ),
+            )
+            for what in _OF_MACHINES
         ),
         ("regions.list", lambda: api.get(f"{path}/regions", deadline=deadline, params={"maxResults": "500"})),
         ("projects.get", lambda: api.get(path, deadline=deadline)),

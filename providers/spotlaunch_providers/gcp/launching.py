@@ -103,10 +103,10 @@ class Launching:
         """
         answer = self._insert(offer, notice=self.notice.granted)
         spot = offer.pool.market == "spot"
-        if isinstance(answer, Verdict) and answer.code.error is errors.InvalidOrder and spot and self.notice.granted:
+        if isinstance(answer, Verdict) and answer.status == 400 and spot and self.notice.granted:
             # A project that may not have the long notice is told so with a 400, by which nothing is made.
             answer = self._insert(offer, notice=False)
-            self.notice.granted = isinstance(answer, Verdict) and answer.code.error is errors.InvalidOrder
+            self.notice.granted = isinstance(answer, Verdict) and answer.status == 400
         if isinstance(answer, Verdict):
             return self._unless_lost(answer)
         self.number = str(answer.get("targetId") or "")

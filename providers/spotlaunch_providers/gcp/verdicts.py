@@ -16,11 +16,15 @@ _ABOUT_ALL = re.compile(r"/images/|/networks/|serviceAccount|service account|res
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an error of a launch means, in whose words. ``zones``: where Google says that there is capacity."""
+    """What an error of a launch means, in whose words. ``zones``: where Google says that there is capacity.
+
+    ``status`` is that of the answer; 0 where an operation said it without one.
+    """
 
     code: Code
     said: str = ""
     zones: tuple[str, ...] = ()
+    status: int = 0
 
     @property
     def message(self) -> str:
@@ -55,7 +59,7 @@ def verdict(error: Mapping[str, Any], *, status: int = 0) -> Verdict:
         code = replace(code, reach="region")
     elif "access is unauthorized" in said and "ocation" in said:
         code = replace(not_there(), reach="zone")  # how Google says that it keeps a zone from a project
-    return Verdict(code, said, _zones(listed))
+    return Verdict(code, said, _zones(listed), status)
 
 
 def _details(listed: Iterable[Mapping[str, Any]]) -> Iterator[str]:
