@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spotlaunch.errors import NoSuchObject
+from spotlaunch.errors import BlobsUnavailable, NoSuchObject
 from spotlaunch.storage.opening import Credentials
 from spotlaunch.storage.places import Clients, clients, parse
 from spotlaunch.storage.trouble import explain, in_words
@@ -44,19 +45,22 @@ def open_blobs(url: str, *, endpoint: str = "", region: str = "", credentials: C
     hint when the URL is of no known kind, the folder cannot be made, or there are no credentials.
     """
     place = parse(url)
+    made = clients(place, endpoint=endpoint, region=region, credentials=credentials)
     # Only a local folder is listed in no order.
-    return StoredBlobs(
-        url, clients(place, endpoint=endpoint, region=region, credentials=credentials), ordered=place.scheme != "file"
-    )
+    return StoredBlobs(url, made, ordered=place.scheme != "file", narrow=credentials is not None)
 
 
 class StoredBlobs:
-    """The port `Blobs` over obstore. Safe to use from several threads."""
+    """The port `Blobs` over obstore. Safe to use from several threads.
 
-    def __init__(self, url: str, clients: Clients, *, ordered: bool) -> None:
+    ``narrow``: what opens it opens a part of it only. Then some servers answer "you may not" where there is nothing.
+    """
+
+    def __init__(self, url: str, clients: Clients, *, ordered: bool, narrow: bool = False) -> None:
         self.url = url
         self._clients = clients
         self._ordered = ordered
+        self._narrow = narrow
 
     def put(self, key: str, data: bytes) -> None:
         client = self._clients.quick if len(data) <= SMALL_BYTES else self._clients.writer
@@ -69,7 +73,7 @@ class StoredBlobs:
             client.put(key, data, mode="create", use_multipart=False)
 
     def get(self, key: str) -> bytes:
-        with in_words(self.url, "read", key):
+        with self._reading(key):
             return bytes(self._clients.reader.get(key).bytes())
 
     def put_file(self, key: str, path: Path) -> None:
@@ -78,13 +82,31 @@ class StoredBlobs:
             self._clients.writer.put(key, path, chunk_size=part, max_concurrency=AT_ONCE)
 
     def get_file(self, key: str, path: Path) -> None:
-        with in_words(self.url, "read", key):
+        with self._reading(key):
             size = int(self._clients.reader.head(key)["size"])
         try:
             with path.open("wb") as file:
                 self._get_parts(key, file.fileno(), size)
         except OSError as e:
             raise explain(e, str(path), "write", key) from e
+
+    @contextmanager
+    def _reading(self, key: str) -> Iterator[None]:
+        """As `in_words`; and whoever may not be told that there is no such object finds out by a list.
+
+        S3 and Google say 404 only to those who may list, and not all servers heed that we may list our own part.
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+        """
+        try:
+            with in_words(self.url, "read", key):
+                yield
+        except BlobsUnavailable as e:
+            if self._narrow and _is_refusal(e.__cause__) and not self._is_listed(key):
+                raise NoSuchObject(f"{self.url}: there is no {key}") from e
+            raise
+
+    def _is_listed(self, key: str) -> bool:
+        return any(info.key == key for info in self.list(key.rpartition("/")[0]))
 
     def _get_parts(self, key: str, fd: int, size: int) -> None:
         """Part by part: one request for a large object would run into its time limit."""
@@ -132,6 +154,12 @@ class StoredBlobs:
                 self._clients.quick.delete(key)
         except NoSuchObject:
             return
+
+
+def _is_refusal(e: BaseException | None) -> bool:
+    from obstore.exceptions import PermissionDeniedError
+
+    return isinstance(e, PermissionDeniedError)
 
 
 def _write_at(fd: int, offset: int, data: memoryview) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, ClassVar
 
 import boto3
@@ -14,11 +16,12 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
+from obstore.exceptions import PermissionDeniedError
 
 from spotlaunch.core.settings import Settings
 from spotlaunch.core.spec import BlobStoreRef
 from spotlaunch.core.wire import Pass
-from spotlaunch.errors import BlobsUnavailable
+from spotlaunch.errors import BlobsUnavailable, NoSuchObject
 from spotlaunch.storage.blobs import open_blobs
 from spotlaunch.storage.passes import make_pass, opens, sts
 from spotlaunch.storage.passes.folder import folder_of
@@ -147,6 +150,28 @@ def _without_conditions(policy: str) -> str:
     document = json.loads(policy)
     document["Statement"] = [s for s in document["Statement"] if "Condition" not in s]
     return json.dumps(document)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_server_that_tells_no_stranger_what_there_is_not_is_understood(
+    s3_endpoint: str, bucket: str, there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a narrow pass some answer 403 where others answer 404."""
+    found = Pass(env={"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y"}, expires_at=9e9)
+    blobs = open_blobs(f"s3://{bucket}/quiet-{there}", endpoint=s3_endpoint, credentials=lambda: found)
+    if there:
+        blobs.put("jobs/a/ask/1", b"x")
+
+    class Reader:
+        def get(self, key: str) -> None:
+            raise PermissionDeniedError("403 Forbidden: AccessDenied")
+
+        head = get
+
+    monkeypatch.setattr(blobs, "_clients", replace(blobs._clients, reader=Reader()))
+    for read in (lambda: blobs.get("jobs/a/ask/1"), lambda: blobs.get_file("jobs/a/ask/1", Path("/dev/null"))):
+        with pytest.raises(BlobsUnavailable if there else NoSuchObject):
+            read()
 
 
 # -- which way ---------------------------------------------------------------------------------------------------
