@@ -160,15 +160,14 @@ class Life(Operations):
     def _stop(self, instance: Instance, why: str) -> None:
         """It runs no more, and exists on: its disk is billed, its address is not its own any more."""
         instance.status, instance.stopped_at = "TERMINATED", self.fleet.now()
-        self.fleet.end(instance.id, why)
         self.fleet.release(f"ip:{instance.id}")
+        self.fleet.end(instance.id, why)
 
     def _remove(self, instance: Instance, why: str) -> None:
         with self._lock:
             self.instances.pop(instance.id, None)
             instance.gone_at = self.fleet.now()
             self.buried.append(instance)
-            self.fleet.end(instance.id, why)
             self.fleet.release(f"ip:{instance.id}")
             disk = self.disks.get(instance.id)
             if disk is not None and instance.asked["disks"][0].get("autoDelete"):
@@ -176,6 +175,7 @@ class Life(Operations):
                 self.fleet.release(f"disk:{instance.id}")
             elif disk is not None:
                 disk.pop("users", None)
+            self.fleet.end(instance.id, why)
         self._tell()
 
     def _hold_disk(self, instance: Instance, *, users: bool) -> None:
