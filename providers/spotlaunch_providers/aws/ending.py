@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from spotlaunch.errors import ProviderError
+from spotlaunch.errors import NotAuthorized, ProviderError
 from spotlaunch_providers.aws.access import Access
 from spotlaunch_providers.aws.errors import NOT_ENABLED, code_of
 from spotlaunch_providers.aws.memory import Memory
@@ -52,22 +52,30 @@ class Ending:
         if not ids:
             return {}
         try:
-            regions = set(self._regions.enabled(deadline=deadline))
+            used = self._regions.in_use(deadline=deadline)
+            regions = self._enabled(deadline)
         except ProviderError as e:
             return dict.fromkeys(ids, e.message)
-        everywhere = sorted({*regions, *self._regions.in_use(deadline=deadline)})
+        everywhere = sorted({*regions, *used})
         calls = [partial(self._known_there, region, ids, deadline) for region in everywhere]
         failures: dict[str, str] = {}
         for region, told in zip(
             everywhere, side_by_side(calls, deadline=deadline, most=AT_ONCE, name="aws-find"), strict=True
         ):
             if isinstance(told, ProviderError):
-                if code_of(told) not in NOT_ENABLED or region in regions:
+                if code_of(told) not in NOT_ENABLED or region in regions or not regions:
                     failures |= dict.fromkeys(ids, f"{region}: {told.message}")
                 continue
             for i in told:
                 self._memory.seen(i, region, alive=False)
         return {i: why for i, why in failures.items() if not self._memory.region(i)}
+
+    def _enabled(self, deadline: Deadline) -> set[str]:
+        """The enabled regions; none where the account may not ask for them, and has set its own."""
+        try:
+            return set(self._regions.enabled(deadline=deadline))
+        except NotAuthorized:
+            return set()
 
     def _known_there(self, region: str, ids: Sequence[str], deadline: Deadline) -> list[str]:
         found: list[str] = []

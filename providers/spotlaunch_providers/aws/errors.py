@@ -137,7 +137,7 @@ _NOTHING_TOLD = Told()
 # "... by not specifying an Availability Zone in your request or choosing us-east-1a, us-east-1d."
 _ZONES = re.compile(r"choos\w+ ((?:[a-z]{2,3}(?:-[a-z]+)+-[0-9]+[a-z](?:, | and | or )*)+)")
 # "... is lower than the minimum required Spot request fulfillment price of 0.5278."
-_PRICE = re.compile(r"price of \$?([0-9]+(?:\.[0-9]+)?)")
+_PRICE = re.compile(r"fulfillment price of \$?([0-9]+(?:\.[0-9]+)?)")
 # "You have requested more vCPU capacity than your current vCPU limit of 0 allows ..."
 _VCPUS = re.compile(r"limit of ([0-9]+)")
 

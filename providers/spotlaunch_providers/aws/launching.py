@@ -212,7 +212,10 @@ class Launching:
             return error.refused[0]
         no = self._refusal(error, offer)
         return no or Refused(
-            scope=Scope(provider=offer.pool.provider), error=Transient.__name__, reason=error.message, hint="try again"
+            scope=Scope(provider=offer.pool.provider, region=offer.pool.region),
+            error=Transient.__name__,
+            reason=error.message,
+            hint="try again",
         )
 
     def _after(self, error: ProviderError, offer: Offer) -> Launched | Turned:

@@ -172,9 +172,10 @@ def refused_by(error: errors.ProviderError, pool: Pool) -> Refused | None:
         return refused(code, pool, said=said_of(error) or error.message, told=told_of(error))
     if isinstance(error, errors.OutcomeUnknown):
         return None
-    # No permission, too many calls, no network: it is the same for every pool.
+    # No permission, too many calls: it is the same for every pool. A region that does not answer is alone in that.
+    here = pool.region if isinstance(error, errors.Transient) else ""
     return Refused(
-        scope=Scope(provider=pool.provider),
+        scope=Scope(provider=pool.provider, region=here),
         error=type(error).__name__,
         reason=error.message,
         hint=error.hint,

@@ -115,6 +115,7 @@ class AwsMachines(AwsGround):
             gone = self.instances.pop(machine_id)
             self.drop_volume(gone.volume)
         self.fleet.end(machine_id, "vanished")
+        self.fleet.release(f"nic:{machine_id}")
 
     def stop(self, machine_id: str) -> None:
         """Somebody stops it: it runs nothing, and its disk bills on."""
