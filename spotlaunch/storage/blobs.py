@@ -142,7 +142,7 @@ class StoredBlobs:
             return
         try:
             with in_words(self.url, "delete", keys[0]):
-                self._clients.reader.delete([*keys])
+                (self._clients.eraser or self._clients.reader).delete([*keys])
         except NoSuchObject:
             # Some stores stop at the first absent one: then one by one.
             for key in keys:

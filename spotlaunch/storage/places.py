@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from importlib import import_module
@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from spotlaunch.errors import BlobsUnavailable
+from spotlaunch.storage.erasing import Eraser
 from spotlaunch.storage.opening import AZURE_ACCOUNT, Credentials, Opening, as_azure, as_google, as_s3
 
 KINDS = "file:///folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix"
@@ -54,11 +55,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Clients:
-    """One store, three tempers: small documents, reading of any size, writing of large files."""
+    """One store, three tempers: small documents, reading of any size, writing of large files.
+
+    ``eraser`` deletes, where that takes something else.
+    """
 
     quick: Any
     reader: Any
     writer: Any
+    eraser: Eraser | None = None
 
 
 def parse(url: str) -> Place:
@@ -193,10 +198,14 @@ def _azure(place: Place, endpoint: str, region: str, credentials: Credentials | 
         )
     elif not _first_env(*_AZURE_IN_ENV):
         provider = _azure_login()
-    return _three(
+    made = _three(
         partial(AzureStore, place.bucket, prefix=place.prefix or None, config=config, credential_provider=provider),
         plain_http=endpoint.startswith("http://"),
     )
+    if credentials is None:
+        return made
+    eraser = Eraser(credentials, endpoint=endpoint, container=place.bucket, prefix=place.prefix)
+    return replace(made, eraser=eraser)
 
 
 def _azure_login() -> Any:

@@ -36,6 +36,7 @@ HINTS = (
     ("RequestTimeTooSkewed", "this machine's clock is wrong", "set the clock"),
     ("AccessDenied", "these credentials may not", "they need to read, write, delete and list under this prefix"),
     ("403 Forbidden", "these credentials may not", "they need to read, write, delete and list under this prefix"),
+    ("HTTP Error 403", "these credentials may not", "they need to read, write, delete and list under this prefix"),
     ("401 Unauthorized", "the credentials were not accepted", "check the credentials of this store"),
     ("169.254.169.254", "there are no credentials", "set the credentials of this store in the environment"),
     ("dns error", "its name is not known", "check the endpoint and the network"),
