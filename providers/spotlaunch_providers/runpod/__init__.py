@@ -22,6 +22,7 @@ SETTINGS = {
     "endpoint": Setting(help="the API's address, with or without /v2 (default: https://api.runpod.io)"),
     "image": Setting(help="the container image of pods whose job names none (default: RunPod's own PyTorch image)"),
     "cuda": Setting(help="the least CUDA version of a host's driver, where the image's tag names none (default: 12.8)"),
+    "registry": Setting(help="the id at RunPod of the login to a private container registry (default: none)"),
     "auth": Setting(help="`none`: send no key; for a server on this computer"),
     "api_key": Setting(help="the API key", env=("RUNPOD_API_KEY",), secret=True),
 }
@@ -35,13 +36,15 @@ def connect(*, owner: str, folder: Path, settings: Settings) -> RunpodProvider:
     del folder  # nothing is kept
     from spotlaunch_providers.runpod.adapter import RunpodProvider
     from spotlaunch_providers.runpod.asking import Asking
+    from spotlaunch_providers.runpod.pods import Container
 
     cuda = settings.get("cuda")
     if cuda and not re.fullmatch(r"\d+\.\d+", cuda):
         raise UsageError(
             f"runpod: cuda is {cuda[:40]!r} ({settings.origin.get('cuda', '')})", hint="write it like 12.8"
         )
-    return RunpodProvider(Asking.of(settings), owner=owner, image=settings.get("image"), cuda=cuda)
+    told = {key: text for key in ("image", "cuda", "registry") if (text := settings.get(key))}
+    return RunpodProvider(Asking.of(settings), owner=owner, container=Container(**told))
 
 
 def examine(*, settings: Settings) -> Sequence[Finding]:

@@ -8,7 +8,6 @@ from functools import partial
 
 from spotlaunch.core.facts import Launched, Offer, Offers, Order, SeenMachine, Traits, Want
 from spotlaunch.errors import ProviderError
-from spotlaunch_providers.runpod import figures
 from spotlaunch_providers.runpod.asking import Asking
 from spotlaunch_providers.runpod.credentials import HINT
 from spotlaunch_providers.runpod.ending import END_COMMAND
@@ -16,6 +15,7 @@ from spotlaunch_providers.runpod.feed import SOURCE, feed_lots, query
 from spotlaunch_providers.runpod.launching import LAUNCH_S, Launching
 from spotlaunch_providers.runpod.machines import Machines
 from spotlaunch_providers.runpod.offers import CLOUDS, catalog_lots, counts, offer
+from spotlaunch_providers.runpod.pods import Container
 from spotlaunch_providers.shared.deadline import ASK_S, Deadline
 from spotlaunch_providers.shared.pricesonly import PricesOnly
 from spotlaunch_providers.shared.side_by_side import side_by_side
@@ -23,7 +23,7 @@ from spotlaunch_providers.shared.side_by_side import side_by_side
 NO_KEY = f"no credentials: prices only; {HINT}"
 
 
-def traits(*, prices_only: str = "", image: str = figures.IMAGE) -> Traits:
+def traits(*, prices_only: str, image: str) -> Traits:
     """RunPod's ways. It has no idempotency key; a container that ends is started again and billed on.
 
     Its community cloud stands with people, but with such as RunPod vouches for, so they count as no strangers.
@@ -45,7 +45,7 @@ def traits(*, prices_only: str = "", image: str = figures.IMAGE) -> Traits:
 
 
 class RunpodProvider(PricesOnly):
-    """A `Provider`. ``image`` and ``cuda``: the settings of these names.
+    """A `Provider`. ``container``: what holds where a job's order does not say.
 
     ``now``, ``ask_s`` and ``launch_s`` (seconds for a whole question, and a whole launch) are for tests.
     """
@@ -57,32 +57,31 @@ class RunpodProvider(PricesOnly):
         asking: Asking,
         *,
         owner: str = "",
-        image: str = "",
-        cuda: str = "",
+        container: Container | None = None,
         now: Callable[[], float] = time.time,
         ask_s: float = ASK_S,
         launch_s: float = LAUNCH_S,
     ) -> None:
         found = asking.credentials.key
-        self.traits = traits(prices_only="" if found else NO_KEY, image=image or figures.IMAGE)
+        self._container = container or Container()
+        self.traits = traits(prices_only="" if found else NO_KEY, image=self._container.image)
         self._hint = "" if found else HINT
         self._asking = asking
         self._machines = Machines(asking, owner=owner, now=now)
-        self._cuda = cuda or figures.CUDA
         self._now, self._ask_s, self._launch_s = now, ask_s, launch_s
 
     def launch(self, order: Order) -> Launched:
         """A pod named after the launch key. A name is no token: a second call makes a second pod."""
         if self.traits.prices_only:
             self._refuse()
-        deadline, image = Deadline(self._launch_s), self.traits.container_image
-        return Launching(order, self._asking, image=image, cuda=self._cuda, deadline=deadline).run()
+        deadline = Deadline(self._launch_s)
+        return Launching(order, self._asking, container=self._container, deadline=deadline).run()
 
     def list_machines(self) -> Sequence[SeenMachine]:
         """The pods whose names begin with ``sl-<owner>-``, in pages of a thousand."""
         if self.traits.prices_only:
             self._refuse()
-        return self._machines.list()
+        return self._machines.seen()
 
     def terminate(self, instance_ids: Sequence[str]) -> dict[str, str]:
         """Deletes the pods, and with them their disks: a pod that is only stopped bills on."""

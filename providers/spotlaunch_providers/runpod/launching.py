@@ -28,10 +28,10 @@ FORBIDDEN_MOST = 2
 
 
 class Launching:
-    """One call. ``image`` and ``cuda``: see `pods.description`."""
+    """One call."""
 
-    def __init__(self, order: Order, asking: Asking, *, image: str, cuda: str, deadline: Deadline) -> None:
-        self.order, self.asking, self.image, self.cuda, self.deadline = order, asking, image, cuda, deadline
+    def __init__(self, order: Order, asking: Asking, *, container: pods.Container, deadline: Deadline) -> None:
+        self.order, self.asking, self.container, self.deadline = order, asking, container, deadline
         self.refused: list[Refused] = []
         self.forbidden = 0
         self.may_create = False  # whether RunPod has shown that this key may make pods
@@ -94,7 +94,7 @@ class Launching:
         return Launched(instance_id=pod["id"], offer=self.taken(pod, offer), refused=tuple(self.refused))
 
     def create(self, offer: Offer) -> Mapping[str, Any]:
-        body = pods.description(self.order, offer, endpoint=self.asking.endpoint, image=self.image, cuda=self.cuda)
+        body = pods.description(self.order, offer, endpoint=self.asking.endpoint, container=self.container)
         try:
             return self.asking.create(body, deadline=self.deadline)
         except errors.Denied as e:

@@ -32,7 +32,7 @@ class Machines:
         self._before: dict[str, SeenMachine] = {}  # the last listing
         self._why: dict[str, SeenMachine] = {}  # stopped ones of which the reason is known
 
-    def list(self) -> list[SeenMachine]:
+    def seen(self) -> list[SeenMachine]:
         """All of them: whole, or an error. Names are not unique here: two of one key are listed both."""
         rows = self._asking.pods(deadline=Deadline(LIST_S))
         with self._lock:
@@ -41,20 +41,36 @@ class Machines:
         found = {m.instance_id: m for m in (pods.machine(r, asked=r["id"] in asked) for r in mine)}
         exited = [m for m in found.values() if m.phase == "stopped" and not m.ending_reason]
         lost = [m for i, m in before.items() if i not in found and i not in asked and m.phase != "gone"]
-        if lost or any(m.instance_id not in why for m in exited):
-            balance = self._balance()
-            why = {**why, **{m.instance_id: _with_reason(m, balance) for m in exited if m.instance_id not in why}}
-            if balance is not None and balance <= 0:
-                # [D] Pods of an account without money are deleted.
-                now = self._now()
-                lost = [replace(_broke(m, balance), phase="gone", ended_at=now) for m in lost]
-            else:
-                lost = []
-        found.update((m.instance_id, why[m.instance_id]) for m in exited if m.instance_id in why)
+        fresh = [m for m in exited if m.instance_id not in why]
+        if fresh or lost:
+            fresh, lost = self._explained(fresh, lost, found.values())
+        why = {m.instance_id: why.get(m.instance_id, m) for m in exited} | {m.instance_id: m for m in fresh}
+        found |= why
         with self._lock:
             self._asked &= {*found, *(self._asked - asked)}
-            self._before, self._why = found, {i: m for i, m in why.items() if i in found}
+            self._before, self._why = found, why
         return [*found.values(), *lost]
+
+    def _explained(
+        self, exited: list[SeenMachine], lost: list[SeenMachine], found: Iterable[SeenMachine]
+    ) -> tuple[list[SeenMachine], list[SeenMachine]]:
+        """Those that exited, with the reason; those lost of which the reason is known, as gone. One call at most.
+
+        We stop no pod, and none stops by itself: RunPod does when the money is gone [D], or deletes it, and else a
+        person did. While a pod runs there is money, whatever the balance is of an account that pays later.
+        """
+        by_hand = [replace(m, ending_reason="by-hand", detail=f"{m.detail}, and not by us") for m in exited]
+        if any(m.phase in ("starting", "running") for m in found):
+            return by_hand, []
+        balance = self._balance()
+        if balance is None:
+            return [replace(m, detail=f"{m.detail}, and not by us") for m in exited], []
+        if balance > 0:
+            return by_hand, []
+        now = self._now()
+        return [_broke(m, balance) for m in exited], [
+            replace(_broke(m, balance), phase="gone", ended_at=now) for m in lost
+        ]
 
     def end(self, instance_ids: Iterable[str]) -> dict[str, str]:
         """Delete them, side by side: RunPod has no call for many. What is no pod's id has no pod."""
@@ -73,15 +89,6 @@ class Machines:
             return self._asking.balance_usd(deadline=Deadline(BALANCE_S))
         except ProviderError:
             return None  # a key without access to GraphQL, or GraphQL is no more: then nobody tells why
-
-
-def _with_reason(machine: SeenMachine, balance: Decimal | None) -> SeenMachine:
-    """We stop no pod, and none stops by itself: RunPod does when the money is gone, else a person did."""
-    if balance is None:
-        return replace(machine, detail=f"{machine.detail}, and not by us")
-    if balance <= 0:
-        return _broke(machine, balance)
-    return replace(machine, ending_reason="by-hand", detail=f"{machine.detail}, and not by us")
 
 
 def _broke(machine: SeenMachine, balance: Decimal) -> SeenMachine:

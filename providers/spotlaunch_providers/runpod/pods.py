@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -27,17 +28,26 @@ fi
 """
 
 
-def description(order: Order, offer: Offer, *, endpoint: str, image: str, cuda: str) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Container:
+    """What holds where the order does not say. ``image``; ``cuda``: the least CUDA of a host's driver, where the
+    image names none; ``registry``: RunPod's id of the login to a private registry (empty: none)."""
+
+    image: str = figures.IMAGE
+    cuda: str = figures.CUDA
+    registry: str = ""
+
+
+def description(order: Order, offer: Offer, *, endpoint: str, container: Container) -> dict[str, Any]:
     """The body of a create: `CreatePodRequest` of REST v2. Its schema is strict, so it holds nothing else.
 
-    ``image`` and ``cuda`` (the least CUDA of a host's driver): what holds where the order names no image, or the image
-    no CUDA. The offer says what of CPUs and memory is wanted.
+    The offer says what of CPUs and memory is wanted; ``endpoint`` is where the pod asks for its end.
     """
-    image = order.image or image
+    image = order.image or container.image
     count, gpu_id, cloud = int(offer.extra["count"]), offer.extra["gpu_id"], offer.extra["cloud"]
     gpu: dict[str, Any] = {"id": gpu_id, "count": count}
     if not gpu_id.startswith("AMD"):
-        gpu["minCudaVersion"] = cuda_of(image) or cuda
+        gpu["minCudaVersion"] = cuda_of(image) or container.cuda
     if offer.memory_gb:
         gpu["minRamPerGpu"] = math.ceil(offer.memory_gb / count)
     if offer.vcpus:
@@ -51,6 +61,8 @@ def description(order: Order, offer: Offer, *, endpoint: str, image: str, cuda: 
         "disk": disk_gb(order),
         "env": env,
     }
+    if container.registry:
+        pod["registry"] = container.registry
     if offer.pool.region not in REGIONS.values():
         pod["dataCenterIds"] = [offer.pool.region]
     if order.ssh_key:

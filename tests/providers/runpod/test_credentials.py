@@ -131,4 +131,4 @@ def test_the_key_shows_nowhere(connect: Connect, cloud: FakeRunpod) -> None:
 
 def test_the_module_is_light_and_registered() -> None:
     assert BUILT_IN["runpod"] == "spotlaunch_providers.runpod"
-    assert set(runpod.SETTINGS) == {"endpoint", "auth", "api_key", "image", "cuda"}
+    assert set(runpod.SETTINGS) == {"endpoint", "auth", "api_key", "image", "cuda", "registry"}

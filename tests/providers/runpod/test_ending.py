@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from spotlaunch.boot.loader import loader
 from spotlaunch_providers.runpod import ending
 from spotlaunch_providers.runpod.adapter import RunpodProvider
 from tests.fakes.clouds.runpod import FakeRunpod
@@ -66,6 +67,12 @@ def test_a_pod_ends_itself_with_its_own_key(
     (machine,) = cloud.fleet.machines.values()
     assert machine.why == ("deleted" if rest else "ended itself")
     assert {c.headers["Authorization"] for c in cloud.calls[1:]} == {f"Bearer {pod_key(machine.id)}"}
+
+
+def test_the_boot_script_ends_the_pod_of_an_attempt_that_has_left(provider: RunpodProvider, cloud: FakeRunpod) -> None:
+    script = loader(url="http://127.0.0.1:9/letter", key="a2V5", end_command=provider.traits.end_command)
+    provider.launch(an_order(script=f'touch "$SPOTLAUNCH_ROOT/left"\n{script}'))
+    eventually(lambda: cloud.fleet.left() == [])
 
 
 def test_a_pod_cannot_end_another(provider: RunpodProvider, cloud: FakeRunpod, tmp_path: Path) -> None:

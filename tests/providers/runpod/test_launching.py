@@ -111,16 +111,16 @@ def test_gpus_without_cuda_are_not_asked_for_it(provider: RunpodProvider, cloud:
     assert "minCudaVersion" not in sent(cloud)[0]["gpu"]
 
 
-def test_image_and_cuda_may_be_set(cloud: FakeRunpod, tmp_path: Any) -> None:
+def test_image_cuda_and_registry_may_be_set(cloud: FakeRunpod, tmp_path: Any) -> None:
     given = settings(cloud, key=KEY)
-    given = replace(given, values={**given.values, "image": "me/mine:v1", "cuda": "12.1"})
+    given = replace(given, values={**given.values, "image": "me/mine:v1", "cuda": "12.1", "registry": "cr_1"})
     provider = runpod.connect(owner="o", folder=tmp_path, settings=given)
     assert provider.traits.container_image == "me/mine:v1"
     provider.launch(an_order())
     provider.launch(an_order(image="other/image:v2"))
-    assert [(b["image"], b["gpu"]["minCudaVersion"]) for b in sent(cloud)] == [
-        ("me/mine:v1", "12.1"),
-        ("other/image:v2", "12.1"),
+    assert [(b["image"], b["gpu"]["minCudaVersion"], b["registry"]) for b in sent(cloud)] == [
+        ("me/mine:v1", "12.1", "cr_1"),
+        ("other/image:v2", "12.1", "cr_1"),
     ]
 
 
@@ -307,6 +307,18 @@ def test_a_little_dearer_is_still_no_more_than_the_cap(provider: RunpodProvider,
     with pytest.raises(PriceTooLow):
         provider.launch(an_order(price_cap_usd_hour=Decimal("0.87"), launch_key="sl-o-job-2-0"))
     assert [m.key for m in cloud.fleet.up()] == ["sl-o-job-1-0"]
+
+
+@pytest.mark.parametrize("cost", [None, 0, 0.0, "much"])
+def test_what_the_answer_does_not_tell_yet_is_taken_as_ordered(
+    provider: RunpodProvider, cloud: FakeRunpod, monkeypatch: pytest.MonkeyPatch, cost: object
+) -> None:
+    sparse = {"dataCenterId": None, "cost": cost, "runtime": None}
+    monkeypatch.setattr(
+        cloud, "row", lambda p: {k: v for k, v in (FakeRunpod.row(cloud, p) | sparse).items() if k != "gpu"}
+    )
+    offer = an_offer()
+    assert provider.launch(an_order(offer)).offer is offer
 
 
 def test_a_discount_is_the_price_that_is_kept(provider: RunpodProvider, cloud: FakeRunpod) -> None:

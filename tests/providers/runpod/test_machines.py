@@ -207,6 +207,8 @@ def test_an_address_for_a_shell_is_told_where_the_pod_lets_us_in(provider: Runpo
     (pod,) = cloud.pods.values()
     pod.given = {"ssh": {"proxy": {"host": "ssh.runpod.io"}, "direct": None}}
     assert the_one(provider).ssh == "root@127.0.0.1:34446", "the port's own row tells it too"
+    pod.given = {"env": {}}
+    assert the_one(provider).ssh == "", "it lets the account's keys in, but not the job's"
     pod.given = {"ssh": None, "runtime": {"uptime": 3, "ports": None}}
     assert the_one(provider).ssh == ""
 
@@ -251,14 +253,25 @@ def test_a_pod_that_vanished_while_there_is_money_is_not_listed_and_the_balance_
     assert balances(cloud) == 1
 
 
+def test_while_a_pod_runs_there_is_money_whatever_the_balance_of_one_who_pays_later(
+    provider: RunpodProvider, cloud: FakeRunpod
+) -> None:
+    first, second = up(provider, cloud), up(provider, cloud, launch_key="sl-o-job-2-0")
+    up(provider, cloud, launch_key="sl-o-job-3-0")
+    cloud.balance = -500.0
+    cloud.exit(first)
+    cloud.vanish(second)
+    assert [(m.phase, m.ending_reason) for m in provider.list_machines()] == [("running", ""), ("stopped", "by-hand")]
+    assert balances(cloud) == 0
+
+
 def test_without_a_balance_nobody_tells_why_and_the_listing_is_whole_all_the_same(
     provider: RunpodProvider, cloud: FakeRunpod
 ) -> None:
     cloud.fail("forbidden", path="/graphql")
     cloud.exit(up(provider, cloud))
-    cloud.add("sl-o-job-2-0")
-    stopped = next(m for m in provider.list_machines() if m.launch_key == KEY)
-    assert (stopped.phase, stopped.ending_reason) == ("stopped", "")
+    seen = the_one(provider)
+    assert (seen.phase, seen.ending_reason, seen.detail) == ("stopped", "", "EXITED, and not by us")
 
 
 def test_nothing_is_asked_about_pods_that_run_or_that_we_have_ended(
