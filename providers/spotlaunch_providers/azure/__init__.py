@@ -48,7 +48,7 @@ def connect(*, owner: str, folder: Path, settings: Settings) -> AzureProvider:
 def examine(*, settings: Settings) -> Sequence[Finding]:
     """What there is to know about the account: credentials, permitted calls, quotas of one region.
 
-    Makes about five calls. Raises `UsageError` for a setting that cannot be used.
+    Makes about six calls. Raises `UsageError` for a setting that cannot be used.
     """
     from spotlaunch_providers.azure.examining import examine as look
 

@@ -22,6 +22,7 @@ NETWORK_VERSION = "2024-05-01"  # [MEM]
 NETWORK_IN_VM_VERSION = "2022-11-01"  # of the interface that is made inside a machine's PUT
 GROUPS_VERSION = "2021-04-01"
 ACTIVITY_VERSION = "2015-04-01"  # [DOC]
+PERMISSIONS_VERSION = "2022-04-01"  # [MEM], and so is its path under a subscription
 
 # [MEM] Internet egress from North America and Europe, 100 GB to 10 TB a month. The first 100 GB are free; Asia
 # costs 0.12, South America and Africa up to 0.181. https://azure.microsoft.com/pricing/details/bandwidth/

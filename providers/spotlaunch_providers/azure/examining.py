@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from spotlaunch.core.facts import Finding
 from spotlaunch.core.settings import Settings
 from spotlaunch.errors import ProviderError
-from spotlaunch_providers.azure import eviction, feed, placement, sdk, skus
+from spotlaunch_providers.azure import eviction, feed, permissions, placement, sdk, skus
 from spotlaunch_providers.azure.account import Access, Account, access
 from spotlaunch_providers.azure.adapter import regions_of
 from spotlaunch_providers.azure.constants import EXAMINED_REGION
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _SPOT_QUOTA = "lowPriorityCores"
 _MORE = "ask for more under Quotas in the Azure portal"
 _PROBE = "Standard_NC4as_T4_v3"
+_MACHINES = "machines"
 
 # What is lost without each call, and the permission that it needs.
 _CALLS = {
@@ -33,6 +34,7 @@ _CALLS = {
     "eviction rates": "the role Reader is enough; interruption rates are guesses without it",
     "placement score": 'give it the role "Compute Recommendations Role"; availability is less sure without it',
     "quotas": "give the account the role Reader on the subscription",
+    _MACHINES: "give the account the role in configs/permissions/azure.json; without it there are prices only",
 }
 
 
@@ -82,6 +84,7 @@ def _account_calls(
         "eviction rates": lambda: eviction.ask(api, [_PROBE], deadline=deadline),
         "placement score": lambda: placement.ask(api, account, [_PROBE], [region], deadline=deadline),
         "quotas": sdk.later(account, region, timeout_s=deadline.seconds, redact=reach.redact),
+        _MACHINES: lambda: permissions.missing(api, account, deadline=deadline),
     }
 
 
@@ -90,6 +93,9 @@ def _call(name: str, answer: Any, region: str) -> Finding:
         return Finding(kind="call", name=name, ok=False, detail=answer.message, hint=_CALLS[name])
     if name == "retail prices" and not answer:
         return Finding(kind="call", name=name, ok=False, detail=f"no prices for {region}", hint="is regions right?")
+    if name == _MACHINES and answer:
+        detail = f"the account may not: {', '.join(answer)}"
+        return Finding(kind="call", name=name, ok=False, detail=detail, hint=_CALLS[name])
     return Finding(kind="call", name=name, ok=True, detail="permitted")
 
 

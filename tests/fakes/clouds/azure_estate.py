@@ -72,6 +72,7 @@ class Estate(Wire):
         self.networks: dict[str, dict[str, Any]] = {}  # path in small letters -> body
         self.log: list[tuple[float, dict[str, Any]]] = []
         self.evictions_leave: tuple[str, ...] = ()
+        self.permitted = ["*"]  # what the account may do
         self.acknowledged: set[str] = set()
         self._dry: list[dict[str, Any]] = []
         self._failing: list[tuple[str, bool, int | None]] = []

@@ -73,7 +73,16 @@ class Groups(Estate):
                 for machine in [m for m in self.machines.values() if m.group == name]:
                     self.delete(machine, "deleted with its group")
                 self._pass_time()
-            return Response(status=202, headers={"Location": f"{self.url}/subscriptions/none/operationresults/1"})
+            where = f"{self.url}/subscriptions/{request.found['subscription']}/operationresults/{name}"
+            return Response(status=202, headers={"Location": where})
+
+    @route("GET", SUBSCRIPTION + r"/operationresults/(?P<group>[^/]+)(?:/(?P<machine>[^/]+))?")
+    def deletion(self, request: Request) -> Response:
+        """What `Location` names: 202 until what was deleted is gone."""
+        with self._lock:
+            group, machine = request.found["group"], request.found["machine"]
+            there = (group, machine) in self.machines if machine else group in self.groups
+            return Response(status=202 if there else 200)
 
     def _show(self, group: Group) -> dict[str, Any]:
         state = "Deleting" if group.gone_at is not None else "Succeeded"
@@ -132,6 +141,15 @@ class Groups(Estate):
                 if m.address
             ]
         return self.paged(request, found, PAGE)
+
+    # -- what the account may do -------------------------------------------------------------------------
+
+    @route("GET", SUBSCRIPTION + r"/providers/Microsoft\.Authorization/permissions")
+    def permissions(self, request: Request) -> Response:
+        if no := self.refused(request, "permissions", set()):
+            return no
+        reader = {"actions": ["*/read"], "notActions": [], "dataActions": [], "notDataActions": []}
+        return Response(body={"value": [reader, {**reader, "actions": self.permitted}]})
 
     # -- the activity log --------------------------------------------------------------------------------
 

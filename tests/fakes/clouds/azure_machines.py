@@ -158,7 +158,8 @@ class Machines(Estate):
             if machine is None:
                 return Response(status=204)
             self.delete(machine, "deleted")
-            return Response(status=202, headers={"Location": f"{self.url}/subscriptions/none/operations/1"})
+            where = f"{self.url}/subscriptions/{request.found['subscription']}/operationresults"
+            return Response(status=202, headers={"Location": f"{where}/{machine.group}/{machine.name}"})
 
     # -- how they are shown ------------------------------------------------------------------------------
 

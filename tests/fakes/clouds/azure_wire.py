@@ -17,6 +17,7 @@ VERSIONS: Mapping[str, frozenset[str]] = {
     "machines": frozenset({"2024-03-01", "2024-07-01", "2025-04-01", "2026-04-01"}),
     "network": frozenset({"2023-09-01", "2024-05-01"}),
     "groups": frozenset({"2021-04-01", "2025-04-01"}),
+    "permissions": frozenset({"2018-07-01", "2022-04-01"}),
     "activity": frozenset({"2015-04-01"}),
 }
 SUBSCRIPTION = r"/subscriptions/(?P<subscription>[^/]+)"

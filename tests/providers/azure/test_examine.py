@@ -19,7 +19,7 @@ def by_name(findings):
 def test_a_good_account_has_all_calls_and_its_quotas(cloud: FakeAzure) -> None:
     found = by_name(examine(settings=settings(cloud)))
     calls = {f.name for f in found.values() if f.kind == "call"}
-    assert calls == {"retail prices", "sizes", "eviction rates", "placement score", "quotas"}
+    assert calls == {"retail prices", "sizes", "eviction rates", "placement score", "quotas", "machines"}
     assert all(f.ok for f in found.values() if f.kind != "quota")
     assert found["spot vCPUs in eastus"].detail == "0 of 100 vCPUs are used"
     assert found["NCASv3_T4 on demand in eastus"].ok
@@ -47,6 +47,14 @@ def test_a_role_that_is_missing_is_named(cloud: FakeAzure) -> None:
     assert not score.ok and "Compute Recommendations Role" in score.hint
 
 
+def test_permissions_for_machines_that_are_missing_are_named(cloud: FakeAzure) -> None:
+    cloud.permitted = ["Microsoft.Compute/*", "microsoft.resources/subscriptions/resourcegroups/write"]
+    machines = by_name(examine(settings=settings(cloud)))["machines"]
+    assert not machines.ok and "configs/permissions/azure.json" in machines.hint
+    assert "Microsoft.Network/virtualNetworks/write" in machines.detail
+    assert "virtualMachines/write" not in machines.detail and "resourceGroups/write" not in machines.detail
+
+
 def test_without_an_account_the_prices_are_looked_at_and_the_way_to_one_is_told(cloud: FakeAzure) -> None:
     found = examine(settings=settings(cloud, endpoint="", auth=""))
     assert [(f.name, f.ok) for f in found] == [("Azure login", False), ("retail prices", True)]
@@ -66,7 +74,7 @@ def test_a_cloud_in_trouble_is_a_finding_for_each_call_and_no_error(cloud: FakeA
     cloud.fail(kind)
     found = look(settings=settings(cloud), ask_s=1.0 if kind == "hang" else 6.0)
     calls = [f for f in found if f.kind == "call"]
-    assert len(calls) == 5 and not any(f.ok for f in calls)
+    assert len(calls) == 6 and not any(f.ok for f in calls)
     assert all(f.detail and f.hint for f in calls)
     said = repr(found)
     assert SUBSCRIPTION not in said and "deadbeef" not in said and "example.com" not in said
