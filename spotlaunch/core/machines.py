@@ -64,7 +64,7 @@ def _against_listing(draft: Draft, machine: Machine) -> None:
 
 
 def _ended_at(machine: Machine, listing: Listing) -> float:
-    """When a machine ended of which nothing is told: in the middle between the last listing that had it and this one."""
+    """When a machine ended of which nothing is told: in the middle between the listing that had it and this one."""
     known = [listing.before_at, machine.ending_at, machine.up_at]
     last_at = max((at for at in known if at is not None), default=listing.started_at)
     if listing.before_at is None or last_at > listing.started_at:
