@@ -22,7 +22,7 @@ WANTED = "obstore>=0.11,<0.13"
 PROBE = "import sys; sys.path[:0] = sys.argv[1:]; import obstore, obstore.store, obstore.exceptions"
 # How the systems of images get pip, for those whose Python came without.
 MANAGERS = (
-    ("apt-get", "install", "-y", "python3-pip"),
+    ("apt-get", "-o", "DPkg::Lock::Timeout=120", "install", "-y", "python3-pip"),
     ("dnf", "install", "-y", "python3-pip"),
     ("yum", "install", "-y", "python3-pip"),
     ("apk", "add", "py3-pip"),

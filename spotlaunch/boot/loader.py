@@ -34,10 +34,10 @@ apt-get update&&
 DEBIAN_FRONTEND=noninteractive apt-get -yo DPkg::Lock::Timeout=99 install python3 ca-certificates||
 dnf -y install python3.11||apk add python3
 sleep 3;done
-trap 'kill $C' TERM
+trap 'kill $C;X=exit' TERM
 """
 # Errors are told by their kind alone: some have the link in their words.
-_FETCH = """$P -c '
+_FETCH = """$P -uc '
 import hashlib,io,json,os,sys,time,zipfile
 from urllib.request import*
 U,H,K=sys.stdin.read().split("\\n")[:3]
@@ -48,19 +48,22 @@ while not os.path.exists("letter"):
   b=get(U,H);d=json.loads(b);z=get(d["agent_url"],d.get("agent_header"))
   assert hashlib.sha256(z).hexdigest()==d["agent_sha256"]
   zipfile.ZipFile(io.BytesIO(z)).extractall("code")
-  open("new","wb").write(b);os.rename("new","letter")
+  open("l","wb").write(b);os.rename("l","letter")
  except Exception as e:
-  print("spotlaunch:",type(e),getattr(e,"code",""),flush=1)
+  print("spotlaunch:",type(e),getattr(e,"code",""))
   if time.time()-T>600:sys.exit(1)
   time.sleep(5)
 os.chdir("code")
 from spotlaunch.agent.start import enter
 enter(U,K)' <<'E'&
 """
+# A machine that goes down must not wait for a script that ends it: when told to end, this one goes with its Python, and
+# leaves the rest to the guard.
 _WAIT = """
 E
 C=$!
 while kill -0 $C 2>&-;do wait $C;done
+$X
 end
 """
 

@@ -40,7 +40,8 @@ class OrderDoc:
 
     ``secrets`` are names only. ``predecessor`` is the attempt whose last commit to wait for before the
     claim (0: none), for at most ``predecessor_wait_s``. ``runtime_left_s``, ``budget_left_s`` and ``ttl_left_s``
-    (0: no limit) are the agent's own limits, counted from its start, so that they hold with nobody watching.
+    (0: no limit) are the agent's own limits, so that they hold with nobody watching: the first two counted from its
+    start, the last from the birth of its machine.
     """
 
     job: str

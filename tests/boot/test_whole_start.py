@@ -213,3 +213,15 @@ def test_a_machine_that_hangs_on_its_way_ends_itself(store: Store, cloud: Cloud,
     machine = cloud.rent(script.replace("sleep 900", "sleep 1"), {"PATH": path})
     soon(lambda: not machine.alive, "the machine's end")
     assert machine.why == "itself"
+
+
+def test_a_machine_that_goes_down_does_not_wait_for_its_script(store: Store) -> None:
+    """Its system tells everybody to end, more than once, and kills after a minute and a half who has not."""
+    with cloud_of_machines(ends=False) as cloud:
+        machine = cloud.rent(store.script(store.put_letter(order(run="sleep 1000"), store.start_doc())))
+        store.when(lambda s: s.phase == "running", "running")
+        for left in (lambda: store.status().left_why == "notice", lambda: not processes(machine.id)):  # type: ignore[union-attr]
+            for process in processes(machine.id):
+                process.terminate()
+            soon(left, "their end")
+            soon(lambda: cloud.offs, "the end of the machine")
