@@ -9,9 +9,9 @@ from spotlaunch.core.facts import Launched, Offer, Order, Refused, Scope
 from spotlaunch.errors import InvalidOrder, NotFound, OutcomeUnknown, ProviderError, Throttled, Transient
 from spotlaunch_providers.shared.deadline import Deadline
 from spotlaunch_providers.vast import figures
-from spotlaunch_providers.vast.asking import Asking
+from spotlaunch_providers.vast.asking import Asking, Row
 from spotlaunch_providers.vast.errors import Refusal, as_error
-from spotlaunch_providers.vast.renting import another, body, paid_usd_hour, told_usd_hour, turned_down
+from spotlaunch_providers.vast.renting import agreed_usd_hour, another, body, turned_down
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,21 +71,17 @@ class Launching:
 
     def _verified(self, contract: int, offer: Offer, told: list[Refused]) -> Launched | Refused:
         """What was got, held against the offer: a host may have changed its price since the search."""
-        row = None
+        row: Row = {}
         # A question that fails costs only the knowledge: the machine exists.
         with contextlib.suppress(ProviderError):
-            row = self.asking.contract(contract, deadline=Deadline(figures.VERIFY_S))
-        if row and (no := another(self.order, offer, row)):
+            row = self.asking.contract(contract, deadline=Deadline(figures.VERIFY_S)) or {}
+        if no := another(self.order, offer, row):
             self._undo(contract, told)
             return no
-        price = row and told_usd_hour(row)
-        if not price or abs(price - offer.price_usd_hour) <= figures.SMALLEST_STEP_USD:
-            price = paid_usd_hour(self.order, offer)
         if self.order.ssh_key:
             with contextlib.suppress(ProviderError):  # a job without a shell is better than none
                 self.asking.allow_shell(contract, self.order.ssh_key, deadline=Deadline(figures.VERIFY_S))
-        if price != offer.price_usd_hour:
-            offer = replace(offer, price_usd_hour=price)
+        offer = replace(offer, price_usd_hour=agreed_usd_hour(self.order, offer, row))
         return Launched(instance_id=str(contract), offer=offer, refused=tuple(told))
 
     def _undo(self, contract: int, told: list[Refused]) -> None:

@@ -85,11 +85,25 @@ def another(order: Order, offer: Offer, row: Mapping[str, Any]) -> Refused | Non
         return refused(OTHER, offer.pool, f"{given} instead of {offer.pool.instance_type}")
     if isinstance(row.get("is_bid"), bool) and row["is_bid"] != (offer.pool.market == "spot"):
         return refused(OTHER, offer.pool, f"not {offer.pool.market}")
-    price = told_usd_hour(row)
-    most = order.price_cap_usd_hour or paid_usd_hour(order, offer) * (1 + figures.PRICE_MARGIN)
+    price, most = told_usd_hour(row), _most_usd_hour(order, offer)
     if price is not None and price > most + _MICRO:
         return refused(TOO_DEAR, offer.pool, f"${price} an hour when it was taken, and ${most} at most will do")
     return None
+
+
+def agreed_usd_hour(order: Order, offer: Offer, row: Mapping[str, Any]) -> Decimal:
+    """What is paid: a bid is [D], a host's price is what the contract says (it may have moved a little)."""
+    paid, told = paid_usd_hour(order, offer), told_usd_hour(row)
+    moved = told is not None and abs(told - paid) > figures.SMALLEST_STEP_USD
+    return told if moved and told is not None and offer.pool.market == "on-demand" else paid
+
+
+def _most_usd_hour(order: Order, offer: Offer) -> Decimal:
+    """More than this was not offered. A bid that were meant by the GPU, and not by the slice, would show by it: whoever
+    bids pays less than on demand."""
+    paid = paid_usd_hour(order, offer)
+    most = max(paid, offer.on_demand_usd_hour or paid) * (1 + figures.PRICE_MARGIN)
+    return min(most, order.price_cap_usd_hour) if order.price_cap_usd_hour is not None else most
 
 
 def told_usd_hour(row: Mapping[str, Any]) -> Decimal | None:

@@ -13,8 +13,9 @@ from spotlaunch import errors
 from spotlaunch.core.facts import SCRIPT_MOST_BYTES, Scope
 from spotlaunch_providers.vast.errors import CODES
 from tests.fakes.clouds.vast import FakeVast
-from tests.fakes.clouds.vast_machines import LAUNCH_FAILURES, MADE_FAILURES
-from tests.providers.vast.conftest import SECRET, Connect, ask, offered, order, sell
+from tests.fakes.clouds.vast_contracts import Contract
+from tests.fakes.clouds.vast_machines import LAUNCH_FAILURES, MADE_FAILURES, refusal
+from tests.providers.vast.conftest import KEY, SECRET, Connect, ask, offered, order, sell
 
 
 def created(cloud: FakeVast) -> list[dict[str, object]]:
@@ -279,6 +280,16 @@ def test_a_network_that_is_down_means_that_nothing_was_made(connect: Connect, cl
     assert [r.scope for r in caught.value.refused] == [Scope(provider="vast")]
 
 
+def test_a_key_in_an_answer_is_masked(connect: Connect, cloud: FakeVast, monkeypatch: pytest.MonkeyPatch) -> None:
+    sell(cloud, 2.0)
+    offers = offered(connect())
+    for status, code in ((400, "invalid_args"), (400, "a_new_code")):
+        monkeypatch.setattr(cloud, "create", lambda *_, s=status, c=code: refusal(s, c, f"key {KEY} may not"))
+        with pytest.raises(errors.ProviderError, match="may not") as caught:
+            connect().launch(order(offers))
+        assert KEY not in f"{caught.value!r} {caught.value.message} {caught.value.refused}"
+
+
 # -- what was got ------------------------------------------------------------------------------------------
 
 
@@ -295,16 +306,39 @@ def test_a_host_that_has_raised_its_price_is_left_where_that_is_above_the_cap(
     assert list(cloud.contracts) == [int(launched.instance_id)], "the dear one was ended"
 
 
-def test_without_a_cap_a_little_more_is_paid_and_much_more_is_not(connect: Connect, cloud: FakeVast) -> None:
+@pytest.mark.parametrize("cap", [None, Decimal(50)])
+def test_a_little_more_than_was_offered_is_paid_and_much_more_is_not(
+    connect: Connect, cloud: FakeVast, cap: Decimal | None
+) -> None:
     sell(cloud, 2.0, 3.0)
     offers = offered(connect(), "on-demand")
     cloud.set_price(2.05, zone="m1")
     cloud.set_price(9.0, zone="m2")
-    launched = connect().launch(order(offers))
+    launched = connect().launch(order(offers, price_cap_usd_hour=cap))
     assert launched.offer.pool == offers[0].pool and launched.offer.price_usd_hour == Decimal("2.058")
     with pytest.raises(errors.PriceTooLow):
-        connect().launch(order(offers[1:], key="sl-o-job-2-0"))
+        connect().launch(order(offers[1:], key="sl-o-job-2-0", price_cap_usd_hour=cap))
     assert len(cloud.contracts) == 1
+
+
+def test_a_bid_that_were_meant_by_the_gpu_would_be_noticed(
+    connect: Connect, cloud: FakeVast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sell(cloud, 16.0, num_gpus=8)
+    offers = offered(connect())
+    monkeypatch.setattr(Contract, "usd_hour", property(lambda self: 8 * self.base_usd_hour))
+    with pytest.raises(errors.PriceTooLow, match=r"\$70\.4"):
+        connect().launch(order(offers))
+    assert cloud.contracts == {}
+
+
+def test_a_bid_is_what_is_paid_whatever_else_the_contract_shows(
+    connect: Connect, cloud: FakeVast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sell(cloud, 2.0)
+    (offer,) = offered(connect())
+    monkeypatch.setattr(Contract, "usd_hour", property(lambda self: self.ask["dph_base"]))
+    assert connect().launch(order([offer])).offer == offer
 
 
 def test_another_gpu_than_was_offered_is_ended(connect: Connect, cloud: FakeVast) -> None:
