@@ -99,3 +99,8 @@ def order(alternatives: Sequence[Offer], key: str = "sl-o-job-1-0", **fields: An
     """An order with a script of one word."""
     told: Row = {"job": "job", "attempt": 1, "script": "true", "secret_env": {"TOKEN": SECRET}, **fields}
     return Order(launch_key=key, alternatives=tuple(alternatives), **told)
+
+
+def created(cloud: FakeVast) -> list[Row]:
+    """The bodies of all creates so far."""
+    return [c.json for c in cloud.calls if c.method == "PUT"]
