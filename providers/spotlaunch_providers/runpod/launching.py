@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Any
 
 from spotlaunch.core.facts import Launched, Offer, Order, Refused
-from spotlaunch.core.gpus import canonical
 from spotlaunch.errors import InvalidOrder, NoCapacity, OutcomeUnknown, ProviderError, Transient
 from spotlaunch_providers.runpod import errors, pods
 from spotlaunch_providers.runpod.asking import Asking
@@ -105,12 +104,8 @@ class Launching:
 
     def wrong(self, pod: Mapping[str, Any], offer: Offer) -> Refused | None:
         """Why the pod is not what was ordered, as far as RunPod tells."""
-        gpu = pod.get("gpu")
-        if isinstance(gpu, Mapping) or pod.get("cpu"):
-            id_, count = (str(gpu.get("id")), gpu.get("count")) if isinstance(gpu, Mapping) else ("", 0)
-            same = id_ == offer.extra["gpu_id"] or canonical(id_, memory_gb=offer.gpu_memory_gb) == offer.gpu
-            if not same or count != int(offer.extra["count"]):
-                return errors.own("another", offer.pool, got=pods.what(pod))
+        if pods.differs(pod, offer):
+            return errors.own("another", offer.pool, got=pods.what(pod))
         paid = pods.paid_usd_hour(pod, offer, disk=pods.disk_gb(self.order))
         cap = self.order.price_cap_usd_hour
         if paid > offer.price_usd_hour * DEARER or (cap is not None and paid > cap):
@@ -120,10 +115,7 @@ class Launching:
     def taken(self, pod: Mapping[str, Any], offer: Offer) -> Offer:
         """The offer as it was had: at the price it bills, in the data center where it stands."""
         paid = pods.paid_usd_hour(pod, offer, disk=pods.disk_gb(self.order))
-        known = isinstance(pod.get("gpu"), Mapping) and (pod.get("dataCenterId") or pod.get("cloud") != "SECURE")
-        pool = replace(offer.pool, region=pods.pool_of(pod).region) if known else offer.pool
-        return (
-            offer
-            if (paid, pool) == (offer.price_usd_hour, offer.pool)
-            else replace(offer, price_usd_hour=paid, pool=pool)
-        )
+        pool = replace(offer.pool, region=pods.region_of(pod) or offer.pool.region)
+        if (paid, pool) == (offer.price_usd_hour, offer.pool):
+            return offer
+        return replace(offer, price_usd_hour=paid, pool=pool)

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from spotlaunch.core.facts import EndReason, Offer, Order, Pool, SeenMachine, SeenPhase
+from spotlaunch.core.gpus import canonical
 from spotlaunch_providers.runpod import ending, figures
 from spotlaunch_providers.runpod.offers import COMMUNITY, REGIONS, SECURE, dollars, instance_type
 
@@ -101,18 +102,40 @@ def paid_usd_hour(pod: Mapping[str, Any], offer: Offer, *, disk: int) -> Decimal
     return (cost - share if cost > share else cost).quantize(Decimal("0.0001"))
 
 
+def region_of(pod: Mapping[str, Any]) -> str:
+    """Its data center, or the community; empty where RunPod does not say yet."""
+    return REGIONS[COMMUNITY] if pod.get("cloud") == COMMUNITY else str(pod.get("dataCenterId") or "")
+
+
 def pool_of(pod: Mapping[str, Any]) -> Pool:
     """Where a pod is. One without GPUs has a type of its own name."""
     gpu = _mapping(pod.get("gpu"))
-    region = REGIONS[COMMUNITY] if pod.get("cloud") == COMMUNITY else str(pod.get("dataCenterId") or REGIONS[SECURE])
-    type_ = instance_type(str(gpu["id"]), int(gpu["count"])) if _has_gpus(gpu) else "no-gpu"
+    region = region_of(pod) or REGIONS[SECURE]
+    type_ = instance_type(str(gpu["id"]), count) if (count := _gpus(gpu)) else "no-gpu"
     return Pool(provider="runpod", region=region, zone="", instance_type=type_, market="on-demand")
 
 
+def differs(pod: Mapping[str, Any], offer: Offer) -> bool:
+    """Whether the pod is another than the offer's, as far as RunPod tells.
+
+    In another cloud or data center too: "preferred", the documentation calls the one that was asked for, and a job may
+    be bound to its place.
+    """
+    gpu, region = _mapping(pod.get("gpu")), region_of(pod)
+    if gpu or pod.get("cpu"):
+        same = gpu.get("id") == offer.extra["gpu_id"] or canonical(str(gpu.get("id"))) == offer.gpu
+        if not same or _gpus(gpu) != int(offer.extra["count"]):
+            return True
+    if pod.get("cloud") not in (None, offer.extra["cloud"]):
+        return True
+    return offer.pool.region not in REGIONS.values() and region not in ("", offer.pool.region)
+
+
 def what(pod: Mapping[str, Any]) -> str:
-    """The GPUs of a pod, in words."""
+    """The GPUs of a pod and its place, in words."""
     gpu = _mapping(pod.get("gpu"))
-    return f"{gpu.get('count', '?')} x {gpu.get('id', '?')}" if gpu else "no GPU"
+    gpus = f"{gpu.get('count', 1)} x {gpu.get('id', '?')}" if gpu else "no GPU"
+    return f"{gpus} in {region_of(pod) or 'a place that it does not tell'}"
 
 
 def machine(pod: Mapping[str, Any], *, asked: bool) -> SeenMachine:
@@ -142,15 +165,16 @@ def _state(pod: Mapping[str, Any]) -> tuple[SeenPhase, EndReason, str]:
         return "stopped", "", "EXITED"
     if status == "ERROR":
         return "stopped", "failed", "ERROR: it cannot run any more"
-    if status == "RUNNING" and not _has_gpus(_mapping(pod.get("gpu"))):
+    if status == "RUNNING" and not _gpus(_mapping(pod.get("gpu"))):
         return "stopped", "failed", "RUNNING without its GPUs, and billed"
     # RUNNING is told before anything runs [L]; `runtime` comes with the container.
     return "starting" if pod.get("runtime") is None else "running", "", ""
 
 
-def _has_gpus(gpu: Mapping[str, Any]) -> bool:
-    count = gpu.get("count")
-    return bool(gpu.get("id")) and isinstance(count, int) and count > 0
+def _gpus(gpu: Mapping[str, Any]) -> int:
+    """How many there are. RunPod may leave out a one."""
+    count = gpu.get("count", 1)
+    return max(0, count) if gpu.get("id") and isinstance(count, int) else 0
 
 
 def _ssh(pod: Mapping[str, Any]) -> str:

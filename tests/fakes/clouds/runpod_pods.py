@@ -64,7 +64,7 @@ class RunpodPods(FakeCloud):
         self.takes_commands = True  # `entrypoint` and `cmd`; until September 2026 there was `args` alone
         self.pod_keys_on_rest = True  # whether a pod's own key is good for REST, or for GraphQL only
         self.charges = 1.0  # what is billed, by what is listed
-        self.gives: dict[str, Any] = {}  # `id` or `count` of the GPUs that a pod gets, whatever is ordered
+        self.gives: dict[str, Any] = {}  # what a pod gets, whatever is ordered: `id`, `count`; `cloud`, `dataCenterId`
         self._dry: list[dict[str, str]] = []
         self._failures: list[str] = []
         self._lost = {"before": 0, "after": 0}
@@ -352,6 +352,7 @@ class RunpodPods(FakeCloud):
                 cost=cost,
                 created_at=created_at,
                 count=self.gives.get("count", count),
+                given={k: v for k, v in self.gives.items() if k not in ("id", "count")},
             )
             self.pods[pod_id] = pod
             self.fleet.rent(

@@ -279,9 +279,16 @@ def test_throttling_says_how_long_and_ends_the_call(provider: RunpodProvider, cl
 
 
 @pytest.mark.parametrize(
-    ("gives", "words"), [({"count": 1}, "gave 1 x NVIDIA L40S instead"), ({"id": "NVIDIA L4"}, "2 x NVIDIA L4 instead")]
+    ("gives", "words"),
+    [
+        ({"count": 1}, "gave 1 x NVIDIA L40S in EU-RO-1 instead"),
+        ({"id": "NVIDIA L4"}, "2 x NVIDIA L4 in EU-RO-1 instead"),
+        ({"gpu": None, "cpu": {"id": "cpu5c"}}, "no GPU in EU-RO-1 instead"),
+        ({"cloud": "COMMUNITY"}, "2 x NVIDIA L40S in community instead"),
+        ({"dataCenterId": "US-CA-2"}, "2 x NVIDIA L40S in US-CA-2 instead"),
+    ],
 )
-def test_a_pod_with_other_gpus_is_ended_and_the_next_is_tried(
+def test_a_pod_that_is_another_than_was_ordered_is_ended_and_the_next_is_tried(
     provider: RunpodProvider, cloud: FakeRunpod, gives: dict[str, Any], words: str
 ) -> None:
     cloud.gives = gives
@@ -319,6 +326,15 @@ def test_what_the_answer_does_not_tell_yet_is_taken_as_ordered(
     )
     offer = an_offer()
     assert provider.launch(an_order(offer)).offer is offer
+
+
+def test_a_count_of_one_may_be_left_out(provider: RunpodProvider, cloud: FakeRunpod) -> None:
+    cloud.gives = {"gpu": {"id": "NVIDIA L40S", "vcpuCount": 8, "memory": 32}}
+    launched = provider.launch(an_order())
+    (seen,) = provider.list_machines()
+    assert seen.pool == launched.offer.pool == an_offer().pool and seen.phase != "stopped"
+    with pytest.raises(NoCapacity):
+        provider.launch(an_order(an_offer(count=2)))
 
 
 def test_a_discount_is_the_price_that_is_kept(provider: RunpodProvider, cloud: FakeRunpod) -> None:
