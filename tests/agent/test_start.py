@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from spotlaunch.agent.start import age_s, agent_env, lived_s, read_letter
+from spotlaunch.agent import start
+from spotlaunch.agent.guard import Rules, read_line
+from spotlaunch.agent.start import Start, age_s, agent_env, lived_s, read_letter
 from spotlaunch.agent.unseal import CannotOpen
 from spotlaunch.core.wire import Letter, StartDoc, encode
 from tests.boot.ground import seal
@@ -97,3 +101,22 @@ def test_the_key_goes_on_through_a_pipe_and_the_name_comes_from_the_link(tmp_pat
     )
     run = subprocess.run([sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == ("['-u', '-m', 'spotlaunch.agent.start'] ['jobs/digits/start/000007', 'the', 'key']")
+
+
+def test_the_guard_is_told_what_the_letter_says_and_nothing_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+    # The line is written after the guard has been started: the pipe keeps it.
+    monkeypatch.setattr(start.subprocess, "Popen", lambda command, *, stdin, **how: told.append(os.dup(stdin)))
+    (tmp_path / "began").write_text("1000")
+    monkeypatch.setattr(start.time, "time", lambda: 1060.0)
+    doc = replace(DOC, end_command="shutdown -h now", silent_s=3600.0)
+    _, life = Start(tmp_path, tmp_path / "code", doc)._wake_guard()
+    line = read_line(told[0])
+    rules = Rules(**json.loads(line))
+    assert (rules.end_command, rules.ttl_s, rules.lived_s, rules.silent_s) == ("shutdown -h now", 600.0, 60.0, 3600.0)
+    assert rules.sign == str(tmp_path / "job" / "reached")
+    assert not [secret for secret in (b"store", b"pk") if secret in line.replace(b"restore", b"")]
+    for fd in (told[0], life):
+        os.close(fd)
