@@ -426,15 +426,15 @@ class AwsMachines(AwsGround):
 
     def _end(self, machine_id: str, why: str) -> None:
         instance = self.instances.get(machine_id)
-        self.fleet.end(machine_id, why)
         self.fleet.release(f"nic:{machine_id}")
-        if instance is None:
-            return
-        instance.stopped = False
-        if instance.keeps_volume and instance.volume in self.volumes:
-            self.volumes[instance.volume]["State"] = "available"
-        else:
-            self.drop_volume(instance.volume)
+        if instance is not None:
+            instance.stopped = False
+            if instance.keeps_volume and instance.volume in self.volumes:
+                self.volumes[instance.volume]["State"] = "available"
+            else:
+                self.drop_volume(instance.volume)
+        # Last, so that whoever sees the machine ended sees the rest gone too.
+        self.fleet.end(machine_id, why)
 
     def drop_volume(self, volume: str) -> None:
         super().drop_volume(volume)
