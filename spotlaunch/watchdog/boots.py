@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import replace
 
 from spotlaunch.boot.archive import agent_archive
 from spotlaunch.boot.loader import loader
 from spotlaunch.core import wire
-from spotlaunch.core.book import Job
+from spotlaunch.core.book import Book, Job
+from spotlaunch.core.choosing import is_file_store
 from spotlaunch.core.facts import Order, Traits
 from spotlaunch.core.plan import Launch
 from spotlaunch.core.wire import Letter, StartDoc
@@ -30,7 +32,7 @@ class Boots:
 
     ``passes`` makes the machine's credentials; ``link`` gives a link to an object of a job's store; ``whereabouts``
     tells endpoint and region of a job's store, for somebody without our environment; ``archive`` gives the agent's
-    code and its digest.
+    code and its digest, and takes its time for the first one; ``workers`` do what is made ready in advance.
     """
 
     def __init__(
@@ -40,14 +42,23 @@ class Boots:
         passes: Passes,
         link: Callable[[Job, str], Link],
         whereabouts: Callable[[Job], tuple[str, str]],
+        workers: Executor,
         archive: Callable[[], tuple[bytes, str]] = agent_archive,
     ) -> None:
         self._mailbox = mailbox
         self._passes = passes
         self._link = link
         self._whereabouts = whereabouts
+        self._workers = workers
         self._archive = archive
+        self._warm = False
         self._uploaded: set[tuple[str, str]] = set()
+
+    def warm(self, book: Book) -> None:
+        """Have the agent's code packed when a job may need it: that takes seconds, which a notice does not leave."""
+        if not self._warm and any(not is_file_store(job.store_url) for job in book.jobs):
+            self._warm = True
+            self._workers.submit(self._archive)
 
     def prepare(self, job: Job, call: Launch, secrets: Mapping[str, str], traits: Traits) -> Order:
         """The order as its provider shall get it: with a boot script, or where machines share this disk with secrets.

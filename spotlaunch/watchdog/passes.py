@@ -93,11 +93,16 @@ class Passes:
         now = self._now()
         with self._lock:
             self._made = {name: made for name, made in self._made.items() if name in jobs}
+            at_hand = set(self._made)
         for (name, attempt), kept in self._keys.all().items():
             if name not in jobs or (name, attempt) not in live:
                 self._forget(name, attempt)
                 self._retry_at.pop((name, attempt), None)
-            elif not _fresh(kept.made_at, kept.expires_at, now) and self._retry_at.get((name, attempt), 0.0) <= now:
+            elif self._retry_at.get((name, attempt), 0.0) > now or kept.expires_at == 0:
+                continue
+            # A new watchdog renews at once, so that it has a pass at hand when that machine is taken: a notice leaves
+            # no time to make one.
+            elif name not in at_hand or not _fresh(kept.made_at, kept.expires_at, now):
                 self._begin(jobs[name], attempt, kept)
 
     def _forget(self, job: str, attempt: int) -> None:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 from spotlaunch.config import store_settings
-from spotlaunch.core.book import OVER, Event, Job
+from spotlaunch.core.book import OVER, Book, Event, Job
 from spotlaunch.core.spec import BlobStoreRef
 from spotlaunch.errors import StoreUnavailable
 from spotlaunch.home import Home
@@ -108,7 +108,13 @@ def serve(home: Home, *, told: Callable[[Event], None], once: bool = False, idle
                 passes=passes,
                 link=lambda job, key: link(_store_of(job), job.name, key, store_settings(home), now=time.time()),
                 whereabouts=lambda job: whereabouts(parse(job.store_url), job.store_endpoint, job.store_region),
+                workers=callers,
             )
+
+            def renew(book: Book) -> None:
+                boots.warm(book)
+                passes.renew(book)
+
             outside = Outside(
                 providers=clouds.usable,
                 mailbox=mailboxes,
@@ -122,7 +128,7 @@ def serve(home: Home, *, told: Callable[[Event], None], once: bool = False, idle
                 reconnect=clouds.reconnect,
                 note_prices=notes,
                 prepare=boots.prepare,
-                renew=passes.renew,
+                renew=renew,
                 list_every_s=_list_every_s(),
             )
             watchdog = Watchdog(store, SystemClock(bell), lease, outside, owner=store.owner)

@@ -39,7 +39,7 @@ class Stage:
 
     def __init__(self, tmp_path: Path, *clouds: Cloud) -> None:
         self.home = Home(tmp_path / "home").prepare()
-        self.passes_made = 0
+        self.passes_made = self.packed = 0
         self.trouble: BlobsUnavailable | None = None
         self.keys = PassKeys(self.home)
         self.ground: Ground = Ground(*clouds, prepare=self._prepare, renew=lambda book: self.passes.renew(book))
@@ -56,7 +56,8 @@ class Stage:
             passes=self.passes,
             link=lambda job, key: Link(url=f"https://store/{key}?signed", header="X-Half: hour"),
             whereabouts=lambda job: ("https://store", "us-1"),
-            archive=lambda: (ARCHIVE, DIGEST),
+            workers=AtOnce(),
+            archive=self._archive,
         )
 
     def mailbox(self, job: Job) -> Any:
@@ -64,6 +65,10 @@ class Stage:
 
     def _prepare(self, *args: Any) -> Any:
         return self.boots.prepare(*args)
+
+    def _archive(self) -> tuple[bytes, str]:
+        self.packed += 1
+        return ARCHIVE, DIGEST
 
     def _make(self, job: Job) -> Pass:
         if self.trouble is not None:
@@ -250,3 +255,13 @@ def test_a_store_that_breaks_off_in_between_means_no_launch(stage: Stage, part: 
     stage.ground.blobs.fail = None
     stage.ground.look(30)
     assert len(stage.ground.cloud.orders) == 1
+
+
+def test_the_code_is_packed_in_advance_once_and_only_when_a_job_may_need_it(stage: Stage) -> None:
+    book = stage.ground.store.read_book()
+    at_home = replace(book, jobs=(a_new_job(store_url="file:///home"),))
+    stage.boots.warm(at_home)
+    assert stage.packed == 0
+    stage.boots.warm(book)
+    stage.boots.warm(book)
+    assert stage.packed == 1

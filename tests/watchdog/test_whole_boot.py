@@ -73,6 +73,7 @@ class Desk:
             passes=self.passes,
             link=lambda job, key: link(ref, job.name, key, told, now=time.time()),
             whereabouts=lambda job: whereabouts(parse(job.store_url), job.store_endpoint, job.store_region),
+            workers=AtOnce(),
         )
 
     def prepare(self, attempt: int = 1) -> Order:
