@@ -85,9 +85,7 @@ def _calls(
         *(
             (
                 f"{what}.aggregatedList",
-                lambda what=what: api.get(
-                    f"{path}/aggregated/{what}", deadline=deadline, params={"maxResults": "1"}
-                ),
+                lambda what=what: api.get(f"{path}/aggregated/{what}", deadline=deadline, params={"maxResults": "1"}),
             )
             for what in _OF_MACHINES
         ),

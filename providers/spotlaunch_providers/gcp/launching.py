@@ -17,9 +17,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spotlaunch import errors
-from spotlaunch.core.facts import Launched, Offer, Order, Refused, Scope
+from spotlaunch.core.facts import Launched, Offer, Order, Pool, Refused, Scope
 from spotlaunch_providers.gcp.account import Account
-from spotlaunch_providers.gcp.answers import mapping
+from spotlaunch_providers.gcp.answers import mapping, understood
 from spotlaunch_providers.gcp.blueprint import KEY, body
 from spotlaunch_providers.gcp.ending import end
 from spotlaunch_providers.gcp.listing import every
@@ -34,6 +34,7 @@ LAUNCH_S = 60.0  # for the whole launch, with all its alternatives
 INSERT_S = 30.0  # Google accepts an insert within seconds
 LOOK_S = 5.0
 WAIT_S = 40.0  # a refusal comes within a few seconds as a rule; later ones show in the listing
+STATES = ("PENDING", "RUNNING", "DONE")  # of an operation
 SLICE_S = 3.0  # so long between two looks at the machine
 
 
@@ -41,6 +42,26 @@ class LongNotice:
     """Whether this project gives the long notice before a machine is taken: unknown, until it says no."""
 
     granted = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """A machine as Google tells of it now, as far as a launch needs it.
+
+    ``gpus``: 0 where they are not counted. ``whole``: whether all is told that an offer is held against.
+    """
+
+    where: Pool
+    name: str
+    number: str
+    placed: bool
+    mine: bool
+    gpus: int
+    whole: bool
+
+    def is_of(self, offer: Offer) -> bool:
+        """Whether nothing says that it is another machine than was offered."""
+        return not self.whole or (self.where == offer.pool and self.gpus in (0, offer.gpu_count))
 
 
 @dataclass(kw_only=True)
@@ -138,7 +159,7 @@ class Launching:
             if said:
                 return said[0]
             raise
-        if not isinstance(answer, Mapping) or not answer.get("name"):
+        if not isinstance(answer, Mapping) or not answer.get("name") or answer.get("status") not in STATES:
             raise errors.OutcomeUnknown("answered with no operation", hint="the listing will tell")
         return answer
 
@@ -168,61 +189,66 @@ class Launching:
         failed = operation.get("error")
         if not isinstance(failed, Mapping):
             return None
-        return verdict(failed, status=int(operation.get("httpErrorStatusCode") or 0))
+        return verdict(failed)
 
     def _placed(self, zone: str) -> bool:
         found = self._instance(zone)
-        return found is not None and found.get("status") in PLACED
+        return found is not None and found.placed
 
-    def _instance(self, zone: str) -> Mapping[str, Any] | None:
-        """The machine as it is now; None where it cannot be seen."""
+    def _instance(self, zone: str) -> Seen | None:
+        """The machine as it is now; None where it cannot be seen, or the answer cannot be read."""
         path = f"{self._path}/zones/{zone}/instances/{machine_name(self.order.launch_key)}"
         deadline = Deadline(min(LOOK_S, self.deadline.left_s()))
         try:
-            return mapping(self.account.compute().once("GET", path, deadline=deadline))
+            found = mapping(self.account.compute().once("GET", path, deadline=deadline))
+            return understood(lambda: self._read(zone, found))
         except errors.ProviderError:
             return None
+
+    def _read(self, zone: str, instance: Mapping[str, Any]) -> Seen:
+        return Seen(
+            where=pool(zone, instance),
+            name=str(instance.get("name", "")),
+            number=str(instance.get("id") or ""),
+            placed=instance.get("status") in PLACED,
+            mine=is_mine(instance, self.owner),
+            gpus=sum(int(gpu.get("acceleratorCount") or 0) for gpu in instance.get("guestAccelerators") or ()),
+            whole=bool(instance.get("machineType") and (instance.get("scheduling") or {}).get("provisioningModel")),
+        )
 
     def _got(self, offer: Offer) -> Launched | None:
         """The machine was accepted. What Google tells of it is held against the offer, and ended if it is another."""
         found = self._instance(offer.pool.zone)
-        if found is None or _is_of(found, offer):
-            name = machine_name(self.order.launch_key)
-            made = instance_id(offer.pool.zone, name)
+        made = instance_id(offer.pool.zone, machine_name(self.order.launch_key))
+        if found is None or found.is_of(offer):
             return Launched(instance_id=made, offer=offer, refused=tuple(self._refused))
-        other = f"Google made a {pool(offer.pool.zone, found)} where {offer.pool} was asked for"
+        other = f"Google made a {found.where} with {found.gpus} GPUs where {offer.pool} was asked for"
         self._refused.append(Refused(scope=Scope.of(offer.pool), error="NoCapacity", reason=other))
-        if end(self.account, self.owner, [instance_id(offer.pool.zone, str(found.get("name")))], self.deadline):
+        if end(self.account, self.owner, [made], self.deadline):
             raise as_error(self._refused)  # the sweep will end it; a second one must not stand beside it
         return None
 
     def _after_a_lost_answer(self, zone: str, error: errors.OutcomeUnknown) -> Launched:
         """The machine, where it can be seen. Else nobody knows, and nothing else may be tried."""
         found = self._instance(zone)
-        if found is not None and is_mine(found, self.owner):
-            return self._known(zone, found)
+        if found is not None and found.mine:
+            return self._known(found)
         raise errors.OutcomeUnknown(error.message, hint=error.hint, refused=self._refused)
 
     def _bearing_the_key(self) -> Launched | None:
         """The machine of this owner that bears the launch key, wherever it is."""
         name = machine_name(self.order.launch_key)
-        found = every(self.account, self._path, "instances", f'labels.{KEY} = "{name}"', self.deadline)
-        for zone, instance in found:
-            if is_mine(instance, self.owner) and instance.get("name") == name:
-                return self._known(zone, instance)
-        return None
+        rows = every(self.account, self._path, "instances", f'labels.{KEY} = "{name}"', self.deadline)
+        found = understood(lambda: [self._read(zone, instance) for zone, instance in rows])
+        return next((self._known(seen) for seen in found if seen.mine and seen.name == name), None)
 
-    def _known(self, zone: str, instance: Mapping[str, Any]) -> Launched:
+    def _known(self, seen: Seen) -> Launched:
         """A machine that bears the key, with the offer that it came from; the dearest, where it is none of them."""
-        self.number = str(instance.get("id") or "")
-        where = pool(zone, instance)
+        self.number = seen.number
         dearest = max(self.order.alternatives, key=lambda o: o.price_usd_hour)
-        offer = next((o for o in self.order.alternatives if o.pool == where), replace(dearest, pool=where))
-        made = instance_id(zone, str(instance.get("name")))
-        return Launched(instance_id=made, offer=offer, refused=tuple(self._refused))
-
-
-def _is_of(instance: Mapping[str, Any], offer: Offer) -> bool:
-    """Whether it is the machine that was offered: its type, its market, and its GPUs where Google counts them."""
-    gpus = sum(int(gpu.get("acceleratorCount") or 0) for gpu in instance.get("guestAccelerators") or ())
-    return pool(offer.pool.zone, instance) == offer.pool and gpus in (0, offer.gpu_count)
+        known = (o for o in self.order.alternatives if o.pool == seen.where)
+        return Launched(
+            instance_id=instance_id(seen.where.zone, seen.name),
+            offer=next(known, replace(dearest, pool=seen.where)),
+            refused=tuple(self._refused),
+        )

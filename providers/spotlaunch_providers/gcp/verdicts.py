@@ -70,7 +70,7 @@ def _details(listed: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 def _zones(listed: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """The zones in ``zonesAvailable`` of a capacity error, which are names between commas."""
-    told = (str((info.get("metadatas") or {}).get("zonesAvailable") or "") for info in _infos(listed))
+    told = (str(_words(info).get("zonesAvailable") or "") for info in _infos(listed))
     return tuple(zone.strip() for text in told for zone in text.split(",") if zone.strip())
 
 
@@ -79,3 +79,8 @@ def _infos(listed: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
         for detail in mappings(error.get("errorDetails")):
             if isinstance(info := detail.get("errorInfo"), Mapping):
                 yield info
+
+
+def _words(info: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = info.get("metadatas")
+    return found if isinstance(found, Mapping) else {}

@@ -12,6 +12,7 @@ from spotlaunch.core.facts import Scope
 from spotlaunch_providers.gcp import launching
 from tests.fakes.clouds import gcp_data as data
 from tests.fakes.clouds.gcp import FakeGcp
+from tests.fakes.clouds.server import Response
 from tests.providers.gcp.conftest import Make, gpus, offer, order
 
 DEAR = Decimal("0.31")
@@ -186,6 +187,33 @@ def test_the_token_of_a_launch_is_the_same_each_time_and_another_for_another_mac
     assert tokens[:2] == tokens[2:4] and len(set(tokens)) == 4
 
 
+ODD = [b"[]", b'{"name": 1, "scheduling": []}', b'{"status": {}, "guestAccelerators": "x"}', b"null"]
+
+
+@pytest.mark.parametrize("body", ODD)
+def test_an_accepted_machine_of_which_google_tells_odd_things_is_launched(
+    cloud: FakeGcp, renting: Make, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    answer = cloud.answer
+    odd = Response(body=body)
+    monkeypatch.setattr(cloud, "answer", lambda r: (odd, []) if "/instances/" in r.path else answer(r))
+    assert renting().launch(order()).instance_id == "us-central1-a/sl-o-job-1-0"
+
+
+@pytest.mark.parametrize("body", [*ODD, b"{}", b'{"error": []}'])
+def test_a_launch_that_is_answered_with_odd_things_is_unknown(
+    cloud: FakeGcp, renting: Make, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    answer = cloud.answer
+    for status in (200, 400, 503):
+        odd = Response(status=status, body=body)
+        monkeypatch.setattr(
+            cloud, "answer", lambda r, odd=odd: (odd, []) if r.method == "POST" or "zones" in r.path else answer(r)
+        )
+        with pytest.raises(errors.OutcomeUnknown):
+            renting().launch(order(offer(), offer(zone="us-central1-b")))
+
+
 # -- the long notice ---------------------------------------------------------------------------------------
 
 
@@ -201,7 +229,7 @@ def test_a_long_notice_is_asked_for_and_done_without_where_it_is_not_granted(clo
 def test_an_order_that_is_invalid_anyway_says_nothing_of_the_notice(cloud: FakeGcp, renting: Make) -> None:
     provider = renting()
     with pytest.raises(errors.InvalidOrder):
-        provider.launch(order(vm_image="projects/nobody/global/images/x"))
+        provider.launch(order(offer("n1-standard-8+8xnvidia-tesla-t4", count=8)))
     provider.launch(order(key="sl-o-job-2-0"))
     assert inserts(cloud)[-1]["scheduling"]["preemptionNoticeDuration"] == {"seconds": "120"}
     assert len(inserts(cloud)) == 3

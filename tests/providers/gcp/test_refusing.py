@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spotlaunch import errors
 from spotlaunch.core.facts import Refused, Scope
@@ -110,6 +112,28 @@ def test_a_code_in_either_shape_and_place_is_read() -> None:
         said = verdict(body, status=status)
         assert said.code.error is kind, body
         assert type(said.error()) is kind and said.message
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from(sorted(FACTS)),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["errors", "code", "reason", "message", "details", "errorDetails", "errorInfo", "metadatas", "status"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["errors", "code", "message", "details", "status"]), JSON), st.integers(0, 600))
+def test_whatever_google_says_is_a_verdict_and_never_a_crash(body: dict[str, Any], status: int) -> None:
+    said = verdict(body, status=status)
+    assert isinstance(said.error(), ProviderError) and isinstance(said.hint, str)
 
 
 # -- what the words of a code tell more --------------------------------------------------------------------
