@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 from spotlaunch.config import store_settings
@@ -25,6 +25,7 @@ from spotlaunch.storage.places import parse, whereabouts
 from spotlaunch.storage.pricenotes import PriceNotes
 from spotlaunch.storage.shellkeys import forget_key, jobs_with_keys
 from spotlaunch.storage.store import open_store
+from spotlaunch.watchdog.act import Prepare
 from spotlaunch.watchdog.boots import Boots
 from spotlaunch.watchdog.clouds import Clouds
 from spotlaunch.watchdog.holder import is_dead, own_lease
@@ -95,26 +96,7 @@ def serve(home: Home, *, told: Callable[[Event], None], once: bool = False, idle
             clouds = Clouds(home, owner=store.owner, mono=time.monotonic, complain=_complain)
             clean_secrets(home, store, now=time.time())
             mailboxes = Mailboxes()
-            passes = Passes(
-                make=lambda job: make_pass(_store_of(job), job.name, store_settings(home), now=time.time()),
-                mailbox=mailboxes,
-                keys=PassKeys(home),
-                now=time.time,
-                workers=callers,
-                complain=_complain,
-            )
-            boots = Boots(
-                mailbox=mailboxes,
-                passes=passes,
-                link=lambda job, key: link(_store_of(job), job.name, key, store_settings(home), now=time.time()),
-                whereabouts=lambda job: whereabouts(parse(job.store_url), job.store_endpoint, job.store_region),
-                workers=callers,
-            )
-
-            def renew(book: Book) -> None:
-                boots.warm(book)
-                passes.renew(book)
-
+            prepare, renew = _outfit(home, mailboxes, callers)
             outside = Outside(
                 providers=clouds.usable,
                 mailbox=mailboxes,
@@ -127,7 +109,7 @@ def serve(home: Home, *, told: Callable[[Event], None], once: bool = False, idle
                 callers=callers,
                 reconnect=clouds.reconnect,
                 note_prices=notes,
-                prepare=boots.prepare,
+                prepare=prepare,
                 renew=renew,
                 list_every_s=_list_every_s(),
             )
@@ -221,6 +203,31 @@ def clean_secrets(home: Home, store: Store, *, now: float) -> None:
                 path.unlink(missing_ok=True)
         except OSError as e:
             _complain(f"cannot remove {path}: {e.strerror or e}")
+
+
+def _outfit(home: Home, mailboxes: Mailboxes, workers: Executor) -> tuple[Prepare, Callable[[Book], None]]:
+    """What makes an order ready, and what each look keeps fresh of it."""
+    passes = Passes(
+        make=lambda job: make_pass(_store_of(job), job.name, store_settings(home), now=time.time()),
+        mailbox=mailboxes,
+        keys=PassKeys(home),
+        now=time.time,
+        workers=workers,
+        complain=_complain,
+    )
+    boots = Boots(
+        mailbox=mailboxes,
+        passes=passes,
+        link=lambda job, key: link(_store_of(job), job.name, key, store_settings(home), now=time.time()),
+        whereabouts=lambda job: whereabouts(parse(job.store_url), job.store_endpoint, job.store_region),
+        workers=workers,
+    )
+
+    def renew(book: Book) -> None:
+        boots.warm(book)
+        passes.renew(book)
+
+    return boots.prepare, renew
 
 
 def _store_of(job: Job) -> BlobStoreRef:
