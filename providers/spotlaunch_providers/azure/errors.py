@@ -115,6 +115,13 @@ _OUR_ORDER: Mapping[str, Code] = {
             "PropertyChangeNotAllowed",
         )
     },
+    **{
+        code: Code(errors.InvalidOrder, "region", "nothing of this kind is to be had in this region")
+        for code in ("LocationNotAvailableForResourceType", "LocationNotAvailableForResourceGroup")
+    },
+    "InvalidResourceReference": Code(
+        errors.InvalidOrder, "region", "the network is not there", "is the setting subnets right?"
+    ),
     "AzureSpotIsNotSupportedForThisVMSize": Code(errors.InvalidOrder, "size-spot", "this size is never sold as spot"),
     "MarketplacePurchaseEligibilityFailed": Code(
         errors.InvalidOrder, "region", "the image may not be bought here", _IMAGE

@@ -159,12 +159,18 @@ class Launching:
         if self.grouped:
             return None
         marks = tags(self.order, self.owner)
-        marks |= {MADE_AT: str(int(self.now())), SIZE: offer.pool.instance_type, MARKET: offer.pool.market}
+        marks |= {MADE_AT: f"{self.now():.3f}", SIZE: offer.pool.instance_type, MARKET: offer.pool.market}
         body = {"location": offer.pool.region, "tags": marks}
-        self.memory.begun(self.order.launch_key)
-        reply = self.arm.do("PUT", self.group, GROUPS_VERSION, deadline=self.deadline, body=body)
+        self.memory.launching(self.order.launch_key, now=self.now())
+        try:
+            reply = self.arm.do("PUT", self.group, GROUPS_VERSION, deadline=self.deadline, body=body)
+            new = reply.status == 201
+        except No as no:
+            if no.code != "InvalidResourceGroupLocation":  # it was made for an alternative elsewhere
+                raise
+            new = False
         self.grouped = True
-        return None if reply.status == 201 else self.there_before()
+        return None if new else self.there_before()
 
     def there_before(self) -> Launched | None:
         path = f"{self.group}/providers/Microsoft.Compute/virtualMachines"
@@ -181,6 +187,7 @@ class Launching:
     def put(self, number: int, offer: Offer, network: Network) -> Launched | Refusal:
         """The machine's own PUT. Raises `No`, if Azure gave a reason, and `OutcomeUnknown`."""
         name = machine_name(self.first + number)
+        self.memory.launching(self.order.launch_key, now=self.now())
         image = reference(self.image(offer))
         assert image is not None
         body = machine.body(
@@ -231,6 +238,7 @@ class Launching:
 
     def followed(self, name: str, offer: Offer, row: dict[str, Any], operation: str) -> Launched | Refusal:
         """Accepted; whether there is room for it comes later. Still under way in the end, the listing will tell."""
+        self.memory.launching(self.order.launch_key, now=self.now())
         self.memory.machine(self.order.launch_key, name)
         if not _is_what_was_asked_for(row, offer):
             self.end(name)

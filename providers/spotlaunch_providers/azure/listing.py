@@ -110,7 +110,7 @@ class Listing:
         for group in left:
             if group in missing:
                 found.append(missing[group].as_listed(group_is_there=True))
-            elif now - made_at(groups[group]) >= self._settle_s:
+            elif now - max(made_at(groups[group]), self._memory.touched(group)) >= self._settle_s:
                 found.append(of_group_row(groups[group]))
         return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from spotlaunch.core.facts import EndReason, SeenMachine
@@ -50,12 +50,19 @@ class Memory:
         self._alive: dict[str, tuple[SeenMachine, float]] = {}
         self._missing: dict[str, Missing] = {}
         self._machines: dict[str, set[str]] = defaultdict(set)
-        self._asked: set[str] = set()
+        self._touched: dict[str, float] = {}
+        self._asked: dict[str, float | None] = {}  # since which listing; None: none since
 
-    def begun(self, group: str) -> None:
-        """A launch makes this group (again): what was asked of an earlier one of that name is over."""
+    def launching(self, group: str, *, now: float) -> None:
+        """A launch is about to put something into this group: what was asked of an earlier one of that name is over."""
         with self._lock:
-            self._asked.discard(group)
+            self._touched[group] = now
+            self._asked.pop(group, None)
+
+    def touched(self, group: str) -> float:
+        """When a launch of this process was last at work there; long ago, if none was."""
+        with self._lock:
+            return self._touched.get(group, 0.0)
 
     def machine(self, group: str, name: str) -> None:
         """There is, or may be, a virtual machine of this name."""
@@ -70,13 +77,8 @@ class Memory:
     def asked(self, group: str) -> None:
         """Its end was asked for here."""
         with self._lock:
-            self._asked.add(group)
+            self._asked[group] = None
             self._missing.pop(group, None)
-
-    def was_seen(self, group: str) -> bool:
-        """Whether a machine of that group is known to have been there."""
-        with self._lock:
-            return group in self._alive or group in self._missing
 
     def look(self, alive: Iterable[SeenMachine], *, now: float) -> list[Missing]:
         """Remember a whole listing; gives what is missing since an earlier one."""
@@ -86,8 +88,17 @@ class Memory:
                 if group not in here and group not in self._asked:
                     self._missing[group] = Missing(machine=machine, seen_at=seen_at, since=now)
             self._alive = here
+            self._forget_ended(here, now)
             self._missing = {g: m for g, m in self._missing.items() if g not in here and now - m.since < GONE_KEPT_S}
             return list(self._missing.values())
+
+    def _forget_ended(self, here: Mapping[str, object], now: float) -> None:
+        """What was begun or ended long ago, and is not there, is not worth the memory."""
+        asked = {g: now if at is None else at for g, at in self._asked.items()}
+        self._asked = {g: at for g, at in asked.items() if g in here or now - at < GONE_KEPT_S}
+        self._touched = {g: at for g, at in self._touched.items() if g in here or now - at < GONE_KEPT_S}
+        kept = here.keys() | self._asked.keys() | self._touched.keys()
+        self._machines = defaultdict(set, {g: names for g, names in self._machines.items() if g in kept})
 
     def told(self, group: str, told: Told) -> None:
         """Why it is no more has become known."""

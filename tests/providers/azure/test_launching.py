@@ -280,3 +280,19 @@ def test_a_network_or_group_that_cannot_be_made_means_that_surely_no_machine_was
     with pytest.raises(errors.Transient) as caught:
         azure.launch(order(offer(), offer(A100)))
     assert [r.error for r in caught.value.refused] == ["Transient"] and not puts(cloud)
+
+
+def test_a_launch_that_is_repeated_finds_its_machine_though_its_best_region_is_another_now(
+    cloud: FakeAzure, azure: AzureProvider
+) -> None:
+    first = azure.launch(order(offer(), offer(region="eastus2")))
+    again = azure.launch(order(offer(region="eastus2"), offer()))
+    assert (again.instance_id, again.offer) == (first.instance_id, first.offer)
+    assert len(cloud.fleet.up()) == 1
+
+
+def test_a_subnet_that_is_not_there_is_told_with_the_setting_to_look_at(cloud: FakeAzure, tmp_path: Path) -> None:
+    where = "/subscriptions/s/resourceGroups/corp/providers/Microsoft.Network/virtualNetworks/hub/subnets/gpu"
+    with pytest.raises(errors.InvalidOrder) as caught:
+        provider(cloud, tmp_path, subnets=f"westus={where}").launch(order())
+    assert "subnets" in caught.value.hint and cloud.fleet.left() == []

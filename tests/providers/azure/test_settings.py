@@ -52,6 +52,10 @@ def test_addresses_may_be_written_with_what_comes_after_them(cloud: FakeAzure, c
         ({"auth": "none"}, "auth is none"),
         ({"auth": "maybe"}, "auth is 'maybe'"),
         ({"regions": "eastus, x'; drop"}, "regions has"),
+        ({"image": "ubuntu"}, "image is 'ubuntu', which is no image"),
+        ({"grid_image": "a:b:c"}, "grid_image is 'a:b:c'"),
+        ({"disk_type": "fast"}, "disk_type is 'fast'"),
+        ({"subnets": "eastus"}, "subnets has 'eastus'"),
     ],
 )
 def test_settings_that_cannot_be_meant_are_told_at_once(tmp_path: Path, values: dict[str, str], says: str) -> None:
