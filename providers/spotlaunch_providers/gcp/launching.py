@@ -155,9 +155,9 @@ class Launching:
             answer = self.account.changes(judge).once(
                 "POST", path, body=asked, params={"requestId": token}, deadline=deadline
             )
-        except errors.ProviderError:
+        except errors.ProviderError as e:
             if said:
-                return said[0]
+                return replace(said[0], retry_after_s=e.retry_after_s)
             raise
         if not isinstance(answer, Mapping) or not answer.get("name") or answer.get("status") not in STATES:
             raise errors.OutcomeUnknown("answered with no operation", hint="the listing will tell")

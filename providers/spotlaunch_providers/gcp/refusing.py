@@ -108,6 +108,8 @@ def _same_quota(verdict: Verdict, offer: Offer, rest: Iterable[Offer]) -> list[O
 
 
 def _retry_after_s(verdict: Verdict, offer: Offer, limit: float | None, now: float) -> float | None:
+    if verdict.retry_after_s is not None:
+        return verdict.retry_after_s
     if verdict.code.error is errors.Throttled:
         return MINUTE_S - now % MINUTE_S  # what may be asked is counted by the minute, and begins anew at its start
     if verdict.code.reach == "quota" and limit is not None and limit >= max(1, offer.gpu_count):

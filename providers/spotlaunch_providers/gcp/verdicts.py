@@ -18,13 +18,15 @@ _ABOUT_ALL = re.compile(r"/images/|/networks/|serviceAccount|service account|res
 class Verdict:
     """What an error of a launch means, in whose words. ``zones``: where Google says that there is capacity.
 
-    ``status`` is that of the answer; 0 where an operation said it without one.
+    ``status`` is that of the answer; 0 where an operation said it. ``retry_after_s``: when Google wants to be asked
+    again, if it says so.
     """
 
     code: Code
     said: str = ""
     zones: tuple[str, ...] = ()
     status: int = 0
+    retry_after_s: float | None = None
 
     @property
     def message(self) -> str:

@@ -22,7 +22,7 @@ from spotlaunch_providers.gcp.adapter import GcpProvider
 from tests.fakes.clouds import gcp_data as data
 from tests.fakes.clouds.gcp import FakeGcp
 from tests.fakes.clouds.server import Request, Response, route
-from tests.providers.gcp.conftest import NOW, gpus
+from tests.providers.gcp.conftest import NOW, gpus, order
 
 TOKEN = "ya29.MARKER-token-0123456789"
 
@@ -92,6 +92,26 @@ def test_a_service_account_signs_in_and_names_its_project(signing: SigningGcp, k
     signed = {c.headers.get("authorization") for c in signing.called("compute|services")}
     assert signed == {f"Bearer {TOKEN}"}
     assert len(signing.called("/token")) == 1
+
+
+def test_a_service_account_launches_lists_and_ends(signing: SigningGcp, key_file: Path, tmp_path: Path) -> None:
+    mine = provider(signing, tmp_path / "f")
+    assert mine.traits.prices_only == ""
+    launched = mine.launch(order())
+    assert [m.instance_id for m in mine.list_machines()] == [launched.instance_id]
+    assert mine.terminate([launched.instance_id]) == {} and signing.fleet.left() == []
+    assert {c.headers.get("authorization") for c in signing.called("compute")} == {f"Bearer {TOKEN}"}
+    assert not [m for m in (TOKEN, data.PROJECT) if m in repr((launched, vars(mine)))]
+
+
+def test_credentials_that_have_run_out_make_no_machine(signing: SigningGcp, key_file: Path, tmp_path: Path) -> None:
+    mine = provider(signing, tmp_path / "f")
+    mine.list_machines()
+    signing.token = "another"
+    signing.revoked = True
+    with pytest.raises(NotAuthorized):
+        mine.launch(order())
+    assert signing.fleet.left() == []
 
 
 def test_a_project_that_is_set_wins_over_that_of_the_file(signing: SigningGcp, key_file: Path, tmp_path: Path) -> None:

@@ -110,6 +110,13 @@ def test_a_throttled_launch_waits_for_the_next_minute(cloud: FakeGcp, renting: M
     assert caught.value.retry_after_s == 40 and len(inserts(cloud)) == 1
 
 
+def test_a_launch_waits_as_long_as_google_says(cloud: FakeGcp, renting: Make) -> None:
+    cloud.fail("throttle-retry-after", seconds=7, path="zones/.*/instances")
+    with pytest.raises(errors.Throttled) as caught:
+        renting().launch(order())
+    assert caught.value.retry_after_s == 7
+
+
 def test_an_order_for_nothing_is_invalid(renting: Make) -> None:
     with pytest.raises(errors.InvalidOrder):
         renting().launch(replace(order(), alternatives=()))
