@@ -6,7 +6,9 @@ required, what is open to more. `entrypoint` and `cmd` of a create are newer tha
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import jsonschema
@@ -339,6 +341,23 @@ def test_what_is_taken_is_not_to_be_had_again_until_it_is_given_back(
         provider.launch(an_order(an_offer(count=8)))
     provider.terminate(ids)
     provider.launch(an_order(an_offer(count=8)))
+
+
+def test_a_test_may_move_prices_dry_pools_and_keep_pods_from_booting(
+    cloud: FakeRunpod, provider: RunpodProvider
+) -> None:
+    pool = an_offer().pool
+    cloud.set_price(0.5, region=pool.region, instance_type=pool.instance_type)
+    prices = {o.pool.region: o.price_usd_hour for o in provider.offers(Want(gpus=(("L40S", 1),)))}
+    assert (prices["US-KS-2"], prices["community"]) == (Decimal("0.5"), Decimal("0.79"))
+    cloud.run_dry(region="US-KS-2")
+    with pytest.raises(NoCapacity):
+        provider.launch(an_order(an_offer(price="0.5")))
+    cloud.refill()
+    cloud.never_boot()
+    provider.launch(an_order(an_offer(price="0.5")))
+    time.sleep(0.1)
+    assert [m.phase for m in provider.list_machines()] == ["starting"]
 
 
 def test_actions_are_those_that_a_pod_allows(cloud: FakeRunpod) -> None:

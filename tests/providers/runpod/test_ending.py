@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from spotlaunch.boot.loader import loader
+from spotlaunch.core.settings import Settings
 from spotlaunch_providers.runpod import ending
 from spotlaunch_providers.runpod.adapter import RunpodProvider
+from spotlaunch_providers.runpod.asking import Asking
 from tests.fakes.clouds.runpod import FakeRunpod
 from tests.fakes.clouds.runpod_rules import pod_key
 from tests.fakes.waiting import eventually
@@ -100,7 +102,8 @@ def test_the_key_stands_in_no_argument_of_a_process(tmp_path: Path) -> None:
     assert done.returncode != 0, "that it failed is told, so that it is tried again"
     (tmp_path / "two").touch()
     assert subprocess.run(["/bin/sh", "-c", ending.END_COMMAND], env=env, check=False).returncode == 0
-    assert "rpak_hush" not in (tmp_path / "args").read_text()
+    said = (tmp_path / "args").read_text()
+    assert "rpak_hush" not in said and "-A spotlaunch" in said
     assert (tmp_path / "stdin").read_text().splitlines() == ["Authorization: Bearer rpak_hush"] * 3
 
 
@@ -118,3 +121,14 @@ def test_a_container_whose_command_exits_is_started_again_and_billed_on(
     eventually(lambda: (tmp_path / "runs").exists() and (tmp_path / "runs").read_text().count("once") >= 3)
     assert len(cloud.fleet.up()) == 1
     assert not provider.traits.shutdown_ends_billing
+
+
+def test_when_the_fake_is_closed_its_machines_are_over() -> None:
+    fake = FakeRunpod(run_machines=True)
+    stock(fake)
+    with fake.serving():
+        asking = Asking.of(Settings(provider="runpod", values={"endpoint": fake.url, "auth": "none"}))
+        RunpodProvider(asking, owner="o").launch(an_order(script="sleep 60 & sleep 60\n"))
+        (machine,) = eventually(lambda: [m for m in fake.fleet.booted() if m.process])
+    assert machine.process is not None and machine.process.poll() is not None
+    assert machine.folder is not None and not machine.folder.exists()

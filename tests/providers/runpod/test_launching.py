@@ -328,6 +328,13 @@ def test_what_the_answer_does_not_tell_yet_is_taken_as_ordered(
     assert provider.launch(an_order(offer)).offer is offer
 
 
+def test_the_secure_cloud_as_a_whole_is_not_the_community(provider: RunpodProvider, cloud: FakeRunpod) -> None:
+    cloud.gives = {"cloud": "COMMUNITY"}
+    with pytest.raises(NoCapacity, match="in community instead"):
+        provider.launch(an_order(an_offer(region="secure")))
+    assert cloud.fleet.left() == []
+
+
 def test_a_count_of_one_may_be_left_out(provider: RunpodProvider, cloud: FakeRunpod) -> None:
     cloud.gives = {"gpu": {"id": "NVIDIA L40S", "vcpuCount": 8, "memory": 32}}
     launched = provider.launch(an_order())
