@@ -40,6 +40,7 @@ class Rig:
             every_s=every_s,
             on_ask=self.asks.append,
             on_successor=self.succeeded,
+            sign=tmp_path / "reached",
         )
         self.thread = threading.Thread(target=self.mail.work, daemon=True)
 
@@ -182,3 +183,14 @@ def test_reports_are_bounded() -> None:
     report.set(error="x" * 100_000)
     assert len(report.status.notes) == MOST_NOTES
     assert len(report.status.error) == 2000
+
+
+def test_the_guard_is_shown_whenever_the_store_answers_and_only_then(rig: Rig, tmp_path: Path) -> None:
+    rig.blobs.fail = down
+    rig.thread.start()
+    time.sleep(0.2)
+    assert not (tmp_path / "reached").exists()
+    rig.blobs.fail = None
+    soon((tmp_path / "reached").exists)
+    seen = (tmp_path / "reached").stat().st_mtime_ns
+    soon(lambda: (tmp_path / "reached").stat().st_mtime_ns > seen)
