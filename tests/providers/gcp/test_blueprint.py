@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spotlaunch.core.facts import Order
@@ -155,6 +155,7 @@ def test_settings_that_google_could_not_understand_are_told(values: dict[str, st
 KEYS = st.from_regex(r"sl-[a-z0-9]{1,8}-[a-z0-9][a-z0-9-]{0,40}-[0-9]{1,9}-[0-9]{1,9}", fullmatch=True)
 
 
+@settings(deadline=None)
 @given(KEYS, KEYS)
 def test_a_key_becomes_a_name_that_google_takes_and_no_other_key_has(one: str, other: str) -> None:
     name = names.machine_name(one)
@@ -163,6 +164,7 @@ def test_a_key_becomes_a_name_that_google_takes_and_no_other_key_has(one: str, o
     assert (name == names.machine_name(other)) == (one == other)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80))
 def test_any_text_becomes_a_name(text: str) -> None:
     assert names.parse(f"us-central1-a/{names.machine_name(text)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spotlaunch import errors
@@ -130,6 +130,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(["errors", "code", "message", "details", "status"]), JSON), st.integers(0, 600))
 def test_whatever_google_says_is_a_verdict_and_never_a_crash(body: dict[str, Any], status: int) -> None:
     said = verdict(body, status=status)
