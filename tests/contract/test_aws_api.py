@@ -22,7 +22,8 @@ from spotlaunch_providers.aws.access import EC2_CALLS, Access
 from spotlaunch_providers.aws.adapter import AwsProvider
 from spotlaunch_providers.aws.checks import findings
 from tests.fakes.clouds import aws_data as data
-from tests.fakes.clouds.aws import QUOTAS, FakeAws
+from tests.fakes.clouds.aws import FakeAws
+from tests.fakes.clouds.aws_market import QUOTAS
 from tests.fakes.clouds.aws_rules import HISTORY_FILTERS, PARAMETERS, TYPE_FILTERS
 from tests.fakes.clouds.server import Request, Response
 

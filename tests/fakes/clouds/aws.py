@@ -19,6 +19,7 @@ from typing import Any
 
 from tests.fakes.clouds import aws_data as data
 from tests.fakes.clouds.aws_machines import AwsMachines
+from tests.fakes.clouds.aws_market import QUOTAS
 from tests.fakes.clouds.aws_rules import (
     HISTORY_FILTERS,
     PARAMETERS,
@@ -49,19 +50,10 @@ _VERSIONS = {"ec2": "2016-11-15", "sts": "2011-06-15"}
 _TARGETS = {"pricing": "AWSPriceListService.", "servicequotas": "ServiceQuotasV20190624.", "ssm": "AmazonSSM."}
 _PRICING_REGIONS = ("us-east-1", "eu-central-1", "ap-south-1")
 
-# Codes as Service Quotas has them: vCPUs in a region.
-QUOTAS = {
-    "L-3819A6DF": ("All G and VT Spot Instance Requests", 64.0),
-    "L-7212CCBC": ("All P4, P3 and P2 Spot Instance Requests", 0.0),
-    "L-C4BD4855": ("All P5 Spot Instance Requests", 0.0),
-    "L-DB2E81BA": ("Running On-Demand G and VT instances", 96.0),
-    "L-417A185B": ("Running On-Demand P instances", 0.0),
-}
-
 
 class FakeAws(AwsMachines):
     """AWS with 17 regions. ``keys``: the access keys that are good (None: any). ``disabled``: regions that are listed
-    and yet refuse. ``quotas`` may be changed. ``page_rows``: the most that one page holds, whatever was asked."""
+    and yet refuse. ``page_rows``: the most that one page holds, whatever was asked."""
 
     name = "aws"
 
@@ -72,7 +64,6 @@ class FakeAws(AwsMachines):
         self.unknown: set[str] = set()  # parameters that this server is too old for
         self.lists_all = False  # also regions that are not enabled, without being asked for them
         self.ignored: set[str] = set()  # parameters that it passes over, and says nothing of in its answer
-        self.quotas = {code: value for code, (_, value) in QUOTAS.items()}
         self.page_rows = 1000
         self.feed_age_s = 60.0
 

@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +16,8 @@ from typing import Any
 from tests.fakes.clouds import aws_data as data
 from tests.fakes.clouds.aws_codes import LAUNCH_CODES
 from tests.fakes.clouds.aws_form import answer, read
-from tests.fakes.clouds.aws_ground import IMAGE_GB, AwsGround, tags_of
+from tests.fakes.clouds.aws_ground import IMAGE_GB, tags_of
+from tests.fakes.clouds.aws_market import AwsMarket, market_of
 from tests.fakes.clouds.aws_rules import Refused
 from tests.fakes.clouds.fleet import Fleet, Rented
 from tests.fakes.clouds.server import Request, Response, route
@@ -55,16 +56,9 @@ class Instance:
     tokens: list[str] = field(default_factory=list)
 
 
-@dataclass(kw_only=True)
-class _Failure:
-    code: str
-    times: int | None
-    message: str
-
-
-class AwsMachines(AwsGround):
+class AwsMachines(AwsMarket):
     """``end_s``: how long a machine takes to end. ``forget_after_s``: how long one that ended is still listed.
-    ``list_lag_s``: how long a new one is not. ``names_zones``: whether a refusal names zones that have machines."""
+    ``list_lag_s``: how long a new one is not."""
 
     def __init__(self, *, run_machines: bool = False, boot_s: float = 0.0) -> None:
         super().__init__()
@@ -78,13 +72,8 @@ class AwsMachines(AwsGround):
         self.end_s = 0.0
         self.forget_after_s = 3600.0
         self.list_lag_s = 0.0
-        self.names_zones = True
-        self.enforces_quotas = False
         self.evicts_at_creation = ""  # the StateReason of machines that never come up
         self._tokens: dict[tuple[str, str, str], tuple[str, str]] = {}
-        self._dry: list[dict[str, str]] = []
-        self._prices: list[tuple[dict[str, str], float]] = []
-        self._failures: list[_Failure] = []
         self._lose: tuple[bool, bool] = (False, False)
         self._lost = 0
         self._breaks_after = False
@@ -126,19 +115,8 @@ class AwsMachines(AwsGround):
         """Somebody ends it in AWS's console."""
         self._end(machine_id, "Client.UserInitiatedShutdown")
 
-    def run_dry(self, **where: str) -> None:
-        """No more machines of ``region``, ``zone``, ``instance_type``, ``market`` (what is not named: all)."""
-        self._dry.append({k: v for k, v in where.items() if v})
-
-    def refill(self) -> None:
-        self._dry.clear()
-
     def never_boot(self) -> None:
         self.fleet.never_boot = True
-
-    def set_price(self, usd: float, **where: str) -> None:
-        """From now on this is the price of ``region``, ``zone``, ``instance_type``, ``market``."""
-        self._prices.insert(0, ({k: v for k, v in where.items() if v}, usd))
 
     def lose_answers(self, *, before: bool = False, after: bool = False) -> None:
         """Launches are cut off before or after the machine is made; with both, by turns. Until `heal`."""
@@ -148,29 +126,9 @@ class AwsMachines(AwsGround):
         """Launches answer 500, and make their machine all the same. Until `heal`."""
         self._breaks_after = True
 
-    def fail_launch(self, code: str, *, times: int | None = None, message: str = "") -> None:
-        """Launches are refused with this code, as EC2 says it. Until `heal`."""
-        self._failures.append(_Failure(code=code, times=times, message=message))
-
     def heal(self) -> None:
         super().heal()
-        self._failures.clear()
         self._lose, self._breaks_after = (False, False), False
-
-    def usd_hour(self, name: str, region: str, zone: str, market: str) -> float:
-        """What a machine costs now."""
-        for where, usd in self._prices:
-            if _inside(where, region=region, zone=zone, instance_type=name, market=market):
-                return usd
-        if market == "on-demand":
-            return data.on_demand_usd_hour(name, region)
-        now = time.time()
-        return next(usd for _, usd in data.spot_changes(name, region, zone, start=now, end=now))
-
-    def is_priced(self, name: str, region: str, zone: str, market: str) -> bool:
-        """Whether a test has set that price."""
-        given = {"region": region, "zone": zone, "instance_type": name, "market": market}
-        return any(_inside(where, **given) for where, _ in self._prices)
 
     # -- RunInstances ------------------------------------------------------------------------------------
 
@@ -198,7 +156,8 @@ class AwsMachines(AwsGround):
             if known[0] != mark:
                 raise Refused(400, "IdempotentParameterMismatch", LAUNCH_CODES["IdempotentParameterMismatch"][1])
             return self.instances[known[1]]
-        self._refuse(region, zone, asked)
+        up = [(i.region, i.told["InstanceType"], self.fleet.machines[i.id]) for i in self.instances.values()]
+        self.refuse(region, zone, asked, [(r, n, m.market) for r, n, m in up if m.alive])
         instance = self._make(region, zone, asked)
         if token:
             self._tokens[region, zone, token] = (mark, instance.id)
@@ -236,66 +195,13 @@ class AwsMachines(AwsGround):
         _script(asked)
         return zones[subnet]
 
-    def _refuse(self, region: str, zone: str, asked: Mapping[str, Any]) -> None:
-        """Raise `Refused` for what AWS does not have, or does not give."""
-        name, market = asked["InstanceType"], _market(asked)
-        for failure in [f for f in self._failures if f.times != 0]:
-            if failure.times is not None:
-                failure.times -= 1
-            status, message = LAUNCH_CODES.get(failure.code, (400, "something new"))
-            raise Refused(status, failure.code, failure.message or message)
-        zones = data.zones_of(region).get(name, ())
-        if zone not in zones or market not in data.instance_types()[name]["SupportedUsageClasses"]:
-            raise Refused(400, "Unsupported", f"Your requested instance type ({name}) is not supported in {zone}.")
-        if self.enforces_quotas:
-            self._check_quota(region, name, market)
-        wet = [z for z in zones if not self._is_dry(region, z, name, market)]
-        if zone not in wet:
-            raise Refused(500, "InsufficientInstanceCapacity", self._dry_words(name, zone, market, wet))
-        most = asked.get("InstanceMarketOptions", {}).get("SpotOptions", {}).get("MaxPrice")
-        now = self.usd_hour(name, region, zone, market)
-        if most is not None and float(most) < now:
-            told = f"Your Spot request price of {most} is lower than the minimum required Spot request fulfillment"
-            raise Refused(400, "SpotMaxPriceTooLow", f"{told} price of {now}.")
-
-    def _is_dry(self, region: str, zone: str, name: str, market: str) -> bool:
-        here = {"region": region, "zone": zone, "instance_type": name, "market": market}
-        return any(_inside(where, **here) for where in self._dry)
-
-    def _dry_words(self, name: str, zone: str, market: str, wet: Sequence[str]) -> str:
-        if market == "spot":
-            return LAUNCH_CODES["InsufficientInstanceCapacity"][1]
-        told = (
-            f"We currently do not have sufficient {name} capacity in the Availability Zone you requested ({zone}). Our "
-            "system will be working on provisioning additional capacity."
-        )
-        if not wet or not self.names_zones:
-            return told
-        return (
-            f"{told} You can currently get {name} capacity by not specifying an Availability Zone in your request or "
-            f"choosing {', '.join(wet)}."
-        )
-
-    def _check_quota(self, region: str, name: str, market: str) -> None:
-        quota = {("spot", "g"): "L-3819A6DF", ("spot", "p"): "L-7212CCBC"}.get((market, name[0]))
-        quota = quota or {"g": "L-DB2E81BA", "p": "L-417A185B"}[name[0]]
-        up = [i for i in self.instances.values() if i.region == region and self.fleet.machines[i.id].alive]
-        used = sum(
-            data.instance_types()[i.told["InstanceType"]]["VCpuInfo"]["DefaultVCpus"]
-            for i in up
-            if i.told["InstanceType"][0] == name[0] and self.fleet.machines[i.id].market == market
-        )
-        if used + data.instance_types()[name]["VCpuInfo"]["DefaultVCpus"] > self.quotas[quota]:  # type: ignore[attr-defined]
-            code = "MaxSpotInstanceCountExceeded" if market == "spot" else "VcpuLimitExceeded"
-            raise Refused(400, code, LAUNCH_CODES[code][1])
-
     def _make(self, region: str, zone: str, asked: Mapping[str, Any]) -> Instance:
-        name, market, now = asked["InstanceType"], _market(asked), time.time()
+        name, market, now = asked["InstanceType"], market_of(asked), time.time()
         number = str(len(self._tokens) + len(self.fleet.machines))
         machine_id = self.id_of("i", region, zone, number, str(now))
         volume = self.id_of("vol", machine_id)
         tags = tags_of(asked, "instance")
-        ebs = next((d["Ebs"] for d in asked.get("BlockDeviceMappings", ()) if "Ebs" in d), {})
+        ebs: dict[str, Any] = next((d["Ebs"] for d in asked.get("BlockDeviceMappings", ()) if "Ebs" in d), {})
         told: dict[str, Any] = {
             "InstanceId": machine_id,
             "ImageId": asked["ImageId"],
@@ -410,19 +316,19 @@ class AwsMachines(AwsGround):
             if known.protected:
                 told = f"The instance '{machine_id}' may not be terminated. Modify its 'disableApiTermination'"
                 raise Refused(400, "OperationNotPermitted", told)
-        told = []
+        changes = []
         for machine_id in ids:
             before = self.state(self.instances[machine_id])
             self._end(machine_id, "Client.UserInitiatedShutdown")
             after = self.state(self.instances[machine_id])
-            told.append(
+            changes.append(
                 {
                     "InstanceId": machine_id,
                     "CurrentState": {"Name": after, "Code": _STATES[after]},
                     "PreviousState": {"Name": before, "Code": _STATES[before]},
                 }
             )
-        return answer("TerminateInstances", {"TerminatingInstances": told})
+        return answer("TerminateInstances", {"TerminatingInstances": changes})
 
     def _end(self, machine_id: str, why: str) -> None:
         instance = self.instances.get(machine_id)
@@ -471,14 +377,6 @@ class AwsMachines(AwsGround):
         if what == "events/recommendations/rebalance" and machine_id in self._rebalance_at:
             return Response(body={"noticeTime": _iso(self._rebalance_at[machine_id])})
         return Response(status=404, body="")
-
-
-def _inside(where: Mapping[str, str], **pool: str) -> bool:
-    return all(pool[k] == v for k, v in where.items())
-
-
-def _market(asked: Mapping[str, Any]) -> str:
-    return str(asked.get("InstanceMarketOptions", {}).get("MarketType", "on-demand"))
 
 
 def _script(asked: Mapping[str, Any]) -> str:
