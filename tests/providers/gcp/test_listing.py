@@ -210,6 +210,20 @@ def test_what_we_ended_ourselves_needs_no_question(cloud: FakeGcp, up: GcpProvid
     assert up.list_machines() == [] and asked_why(cloud) == 0
 
 
+def test_one_that_we_ended_and_that_takes_its_time_needs_no_question(cloud: FakeGcp, up: GcpProvider) -> None:
+    up._roll.asked_to_end(ID)
+    cloud.set_status(ID, "STOPPING")
+    seen = only(up)
+    assert (seen.phase, seen.ending_reason) == ("ending", "asked") and asked_why(cloud) == 0
+
+
+def test_one_that_stopped_without_a_word_is_not_asked_about_for_ever(cloud: FakeGcp, up: GcpProvider) -> None:
+    cloud.set_status(ID, "TERMINATED")
+    for _ in range(10):
+        assert (only(up).phase, only(up).ending_reason) == ("stopped", "")
+    assert asked_why(cloud) == 4
+
+
 def test_a_machine_whose_host_broke_is_stopped_and_its_disk_goes_when_it_is_ended(
     cloud: FakeGcp, up: GcpProvider
 ) -> None:
