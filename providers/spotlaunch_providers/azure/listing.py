@@ -55,7 +55,7 @@ class Listing:
             self._memory.machine(machine.instance_id, name)
         self._look_for_missing(api, [several[0] for several in by_group.values()], now, deadline)
         left = [g for g in groups if g not in by_group and g not in ending]
-        return self._reachable(api, found, deadline) + self._left(groups, left, now) + self._gone(by_group, left)
+        return self._reachable(api, found, deadline) + self._left(groups, left, now) + self._gone()
 
     def _read(self, api: Api, deadline: Deadline) -> tuple[list[Row], list[Row], dict[str, Row]]:
         ours = {"$filter": f"tagName eq '{OWNER}' and tagValue eq '{self._owner}'"}
@@ -104,23 +104,17 @@ class Listing:
                 self._memory.told(group, told[group])
 
     def _left(self, groups: Mapping[str, Row], left: list[str], now: float) -> list[SeenMachine]:
-        """Groups without a machine. A young one may be waiting for its machine to show."""
+        """Groups without a machine. A young one may be waiting for its machine to show, unless that was seen before."""
         missing = self._memory.missing()
-        found = []
-        for group in left:
-            if group in missing:
-                found.append(missing[group].as_listed(group_is_there=True))
-            elif now - max(made_at(groups[group]), self._memory.touched(group)) >= self._settle_s:
-                found.append(of_group_row(groups[group]))
-        return found
+        return [of_group_row(groups[g]) for g in left if g in missing or self._is_old(groups[g], now)]
 
-    def _gone(self, by_group: Mapping[str, Any], left: list[str]) -> list[SeenMachine]:
-        """Those that are no more at all, and whose end the log explains."""
-        return [
-            missing.as_listed(group_is_there=False)
-            for group, missing in self._memory.missing().items()
-            if missing.told is not None and group not in by_group and group not in left
-        ]
+    def _is_old(self, group: Row, now: float) -> bool:
+        return now - max(made_at(group), self._memory.touched(_name(group))) >= self._settle_s
+
+    def _gone(self) -> list[SeenMachine]:
+        """Those that are no more, and whose end the log explains."""
+        listed = (missing.as_listed() for missing in self._memory.missing().values())
+        return [machine for machine in listed if machine is not None]
 
     def _reachable(self, api: Api, machines: list[SeenMachine], deadline: Deadline) -> list[SeenMachine]:
         """With the addresses of those that may be reached by a shell: one more paged call if there is one."""

@@ -8,7 +8,19 @@ from typing import Any
 
 from spotlaunch.core.facts import EndReason, Market, Pool, SeenMachine, SeenPhase
 from spotlaunch_providers.azure.activity import seconds
-from spotlaunch_providers.azure.names import KEY, MADE_AT, MARKET, SHELL, SIZE, Id, is_key, is_ours, last, of_group
+from spotlaunch_providers.azure.names import (
+    KEY,
+    MADE_AT,
+    MARKET,
+    SHELL,
+    SIZE,
+    Id,
+    is_key,
+    is_ours,
+    last,
+    left_id,
+    of_group,
+)
 
 _FAILED = frozenset({"failed", "canceled"})
 _POWER: Mapping[str, tuple[SeenPhase, EndReason]] = {
@@ -104,7 +116,7 @@ def of_group_row(row: Mapping[str, Any]) -> SeenMachine:
     region = str(row.get("location") or "").replace(" ", "").lower()
     return SeenMachine(
         launch_key=marks.get(KEY) or name,
-        instance_id=name,
+        instance_id=left_id(name),
         pool=Pool(provider="azure", region=region, zone="", instance_type=marks.get(SIZE, ""), market=market),
         phase="stopped",
         detail="its resource group is left",

@@ -29,15 +29,16 @@ class Missing:
     since: float
     told: Told | None = None
 
-    def as_listed(self, *, group_is_there: bool) -> SeenMachine:
-        """As it is listed: `stopped` while its group, and perhaps its disk, is still there."""
-        told = self.told
+    def as_listed(self) -> SeenMachine | None:
+        """As one that is no more, where it is known why; else None."""
+        if self.told is None:
+            return None
         return replace(
             self.machine,
-            phase="stopped" if group_is_there else "gone",
-            ended_at=told.at if told is not None else None,
-            ending_reason=told.reason if told is not None else "",
-            detail=told.detail if told is not None else "",
+            phase="gone",
+            ended_at=self.told.at,
+            ending_reason=self.told.reason,
+            detail=self.told.detail,
             ssh="",
         )
 

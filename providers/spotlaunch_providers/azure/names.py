@@ -14,6 +14,7 @@ from spotlaunch.core.facts import Order
 
 # Group names may hold 90 characters of a-z, 0-9, -, _, ( ) and dots, and are the same in capital letters.
 _KEY = re.compile(r"sl-[a-z0-9]+-[a-z0-9][a-z0-9-]{0,50}-[0-9]+-[0-9]+")
+_WHOLE = "group"
 _MACHINE = re.compile(r"vm-[0-9]{1,3}")
 
 OWNER = "spotlaunch-owner"
@@ -49,10 +50,15 @@ def is_key(text: str) -> bool:
 
 def parse(instance_id: str) -> Id | None:
     """The id again; None for what cannot be ours: nothing else is ever deleted."""
-    group, _, machine = instance_id.partition("/")
-    if not is_key(group) or (machine and not _MACHINE.fullmatch(machine)):
+    group, slash, machine = instance_id.partition("/")
+    if not is_key(group) or (slash and machine != _WHOLE and not _MACHINE.fullmatch(machine)):
         return None
-    return Id(group=group, machine=machine)
+    return Id(group=group, machine="" if machine == _WHOLE else machine)
+
+
+def left_id(group: str) -> str:
+    """Of a group that has outlived its machine: not the machine's own id, for that one has ended."""
+    return f"{group}/{_WHOLE}"
 
 
 def machine_name(number: int) -> str:

@@ -51,17 +51,20 @@ def test_a_machine_shut_down_from_inside_is_stopped_and_goes_when_it_is_ended(
     assert azure.terminate([KEY]) == {} and cloud.fleet.left() == []
 
 
-def test_an_evicted_machine_leaves_its_group_which_tells_why(cloud: FakeAzure, azure: AzureProvider) -> None:
+def test_an_evicted_machine_is_gone_with_the_reason_and_its_group_is_left(
+    cloud: FakeAzure, azure: AzureProvider
+) -> None:
     running(azure)
     cloud.leave_behind("disk", "ip")
     cloud.preempt(KEY, notice_s=0)
     eventually(lambda: not cloud.machines)
-    left = seen(azure)
-    assert (left.phase, left.ending_reason, left.instance_id) == ("stopped", "preempted", KEY)
-    assert left.pool == offer().pool and "evictSpotVM" in left.detail
-    assert left.ended_at == pytest.approx(time.time(), abs=5)
+    left, gone = azure.list_machines()
+    assert (gone.phase, gone.ending_reason, gone.instance_id) == ("gone", "preempted", KEY)
+    assert gone.pool == offer().pool and "evictSpotVM" in gone.detail
+    assert gone.ended_at == pytest.approx(cloud.fleet.machines[KEY].ended_at, abs=0.05)
+    assert (left.phase, left.launch_key, left.instance_id) == ("stopped", KEY, f"{KEY}/group")
     assert {h.partition(":")[0] for h in cloud.fleet.left()} == {"group", "disk", "ip"}
-    assert azure.terminate([KEY]) == {}
+    assert azure.terminate([left.instance_id]) == {}
     assert cloud.fleet.left() == [] and list(azure.list_machines()) == []
 
 
@@ -77,7 +80,8 @@ def test_the_log_is_asked_only_when_something_vanished_and_once_for_all_of_it(
     for key in keys:
         cloud.preempt(key, notice_s=0)
     eventually(lambda: not cloud.machines)
-    assert [m.ending_reason for m in azure.list_machines()] == ["preempted"] * 3
+    gone = [m for m in azure.list_machines() if m.phase == "gone"]
+    assert [m.ending_reason for m in gone] == ["preempted"] * 3
     azure.list_machines()
     assert len(cloud.called("Microsoft.Insights")) == 1
 
@@ -87,9 +91,9 @@ def test_a_log_that_lags_tells_the_reason_later(cloud: FakeAzure, azure: AzurePr
     cloud.log_lag_s = 3600
     cloud.preempt(KEY, notice_s=0)
     eventually(lambda: not cloud.machines)
-    assert (seen(azure).phase, seen(azure).ending_reason) == ("stopped", "")
+    assert [(m.phase, m.instance_id) for m in azure.list_machines()] == [("stopped", f"{KEY}/group")]
     cloud.log_lag_s = 0
-    assert seen(azure).ending_reason == "preempted"
+    assert [m.ending_reason for m in azure.list_machines()] == ["", "preempted"]
 
 
 def test_a_log_that_may_not_be_read_costs_only_the_reason(cloud: FakeAzure, azure: AzureProvider) -> None:
@@ -125,7 +129,7 @@ def test_a_group_without_a_machine_is_left_alone_while_it_is_young(
     time.sleep(0.002)  # the mark is of whole milliseconds
     impatient = provider(cloud, tmp_path, settle_s=0.0)
     left = seen(impatient)
-    assert (left.phase, left.instance_id, left.pool) == ("stopped", KEY, offer().pool)
+    assert (left.phase, left.instance_id, left.pool) == ("stopped", f"{KEY}/group", offer().pool)
 
 
 def test_a_machine_that_failed_late_is_stopped_and_named_by_itself_beside_one_that_runs(

@@ -14,7 +14,9 @@ def test_what_vanished_is_missing_until_it_is_long_ago() -> None:
     (missing,) = memory.look([], now=30)
     assert (missing.seen_at, missing.since, missing.told) == (0, 30, None)
     memory.told(KEY, Told(reason="preempted", detail="", at=20))
-    assert memory.look([], now=60)[0].as_listed(group_is_there=False).ended_at == 20
+    assert missing.as_listed() is None
+    listed = memory.look([], now=60)[0].as_listed()
+    assert listed is not None and (listed.phase, listed.ended_at) == ("gone", 20)
     assert memory.look([], now=31 + GONE_KEPT_S) == []
 
 
