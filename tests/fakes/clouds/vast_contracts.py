@@ -109,8 +109,9 @@ class Contract:
             "gpu_ram": self.ask["gpu_ram"],
             "geolocation": _spelt(self.ask["geolocation"]),
             "public_ipaddr": "203.0.113.7 ",
-            "ssh_host": "ssh5.vast.ai" if ssh else None,
-            "ssh_port": 10000 + self.id % 50000 if ssh else None,
+            # Also where nobody listens there.
+            "ssh_host": "ssh5.vast.ai",
+            "ssh_port": 10000 + self.id % 50000,
             "ports": {"22/tcp": [{"HostPort": "33526"}]} if up and ssh else None,
             "image_uuid": self.image,
             "image_runtype": self.runtype,
