@@ -78,6 +78,14 @@ def test_a_job_whose_name_begins_like_anothers_is_not_opened() -> None:
     assert not allows(policy, "s3:GetObject", "arn:aws:s3:::bkt/team/x/jobs/a/owner.json")
 
 
+@pytest.mark.parametrize(("prefix", "other"), [("te*m", "teaXm"), ("$", "x"), ("*", "secret")])
+def test_special_letters_of_a_prefix_mean_themselves(prefix: str, other: str) -> None:
+    policy = sts.policy(folder_of(BlobStoreRef(url=f"s3://bkt/{prefix}", region="us-east-1"), "a", told()))
+    assert allows(policy, "s3:GetObject", f"arn:aws:s3:::bkt/{prefix}/jobs/a/x")
+    assert not allows(policy, "s3:GetObject", f"arn:aws:s3:::bkt/{other}/jobs/a/x")
+    assert not allows(policy, "s3:ListBucket", "arn:aws:s3:::bkt", prefix=f"{other}/jobs/a/")
+
+
 @pytest.mark.parametrize(("region", "arn"), [("cn-north-1", "arn:aws-cn:"), ("us-gov-west-1", "arn:aws-us-gov:")])
 def test_other_parts_of_aws_have_other_names(region: str, arn: str) -> None:
     policy = sts.policy(folder_of(BlobStoreRef(url="s3://bkt", region=region), "a", told()))
