@@ -39,6 +39,10 @@ EC2_CALLS = (
 # A region's name as AWS forms it; the API answers a wrong one only with a name that no server has.
 _REGION = re.compile(r"[a-z]{2,3}(-[a-z]+)+-[0-9]{1,2}")
 
+# The narrowed model of EC2 by its version. It is a large file, which a process reads once.
+_narrowed: dict[str | None, Any] = {}
+_reading = threading.Lock()
+
 
 class Access:
     """The account, as the settings name it. Making one reads settings only; credentials come with `look`.
@@ -213,10 +217,14 @@ def _narrow(loader: Any) -> None:
     whole = loader.load_service_model
 
     def load(service_name: str, type_name: str, api_version: str | None = None) -> Any:
-        model = whole(service_name, type_name, api_version)
         if (service_name, type_name) != ("ec2", "service-2"):
-            return model
-        return {**model, "operations": {name: model["operations"][name] for name in EC2_CALLS}}
+            return whole(service_name, type_name, api_version)
+        with _reading:
+            if api_version not in _narrowed:
+                model = whole(service_name, type_name, api_version)
+                calls = {name: model["operations"][name] for name in EC2_CALLS}
+                _narrowed[api_version] = {**model, "operations": calls}
+            return _narrowed[api_version]
 
     loader.load_service_model = load
 

@@ -302,6 +302,24 @@ def test_a_connection_that_never_came_about_is_no_launch(cloud: FakeAws, make: M
         provider.launch(an_order(an_offer()))
 
 
+def test_a_key_that_was_tried_before_is_looked_for_first(cloud: FakeAws, make: Make) -> None:
+    provider = make(regions="us-east-1")
+    first = provider.launch(an_order(an_offer(), an_offer(zone="us-east-1b")))
+    # Its token is of one zone: in another one the same key would make a second machine.
+    again = provider.launch(an_order(an_offer(zone="us-east-1b"), an_offer()))
+    assert (again.instance_id, again.offer.pool) == (first.instance_id, an_offer().pool)
+    assert len(cloud.instances) == 1
+
+
+def test_a_key_that_cannot_be_looked_for_is_not_launched_again(cloud: FakeAws, make: Make) -> None:
+    provider = make(regions="us-east-1")
+    provider.launch(an_order(an_offer()))
+    cloud.fail("server-error", path="DescribeInstances$")
+    with pytest.raises(errors.OutcomeUnknown):
+        provider.launch(an_order(an_offer(zone="us-east-1b")))
+    assert len(cloud.called("RunInstances")) == 1
+
+
 def test_a_token_whose_parameters_changed_finds_the_machine_of_the_first_call(cloud: FakeAws, make: Make) -> None:
     first = make(regions="us-east-1").launch(an_order(an_offer()))
     again = make(regions="us-east-1").launch(an_order(an_offer(), script="#!/bin/sh\n# another start key\n"))

@@ -28,7 +28,7 @@ def provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsPro
     with s3_server() as url:
         values = {"endpoint": url, "regions": "us-east-1", "image": IMAGE}
         settings = Settings(provider="aws", values=values)
-        yield AwsProvider(owner="o", folder=tmp_path, access=Access(settings, tries=1), settings=settings)
+        yield AwsProvider(owner="o", folder=tmp_path, access=Access(settings), settings=settings)
 
 
 def an_offer(market: Market, zone: str = "") -> Offer:
