@@ -20,6 +20,9 @@ _UNDER_WAY = frozenset({"inprogress", "accepted", "running", "creating", "updati
 
 _EMPTY = Reply(status=202, body=None)
 
+# A "no" without a word is one all the same.
+_BARE = {400: "BadRequest", 401: "AuthenticationFailed", 403: "Forbidden", 412: "PreconditionFailed"}
+
 
 class No(errors.ProviderError):
     """Azure turned a call down. What that means hangs on what was asked: see `refusals`."""
@@ -112,8 +115,7 @@ class _Frank:
         if reply.status < 300:
             return None
         code, said = words(reply.body)
-        if not code and reply.status == 412:
-            code = "PreconditionFailed"
+        code = code or _BARE.get(reply.status, "")
         return No(code, said, status=reply.status, retry_after_s=reply.retry_after_s) if code else None
 
 

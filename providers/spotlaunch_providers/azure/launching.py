@@ -57,6 +57,7 @@ class Launching:
         self.refused: list[Refused] = []
         self.group = f"resourceGroups/{order.launch_key}"
         self.grouped = False
+        self.empty = False  # the group is known to hold no machine that lives
         self.first = 0  # the number of the first name that is free in the group
         self._login = arm
         self._arm: Arm | None = None
@@ -170,15 +171,17 @@ class Launching:
                 raise
             new = False
         self.grouped = True
-        return None if new else self.there_before()
+        found = None if new else self.there_before()
+        self.empty = found is None
+        return found
 
     def there_before(self) -> Launched | None:
         path = f"{self.group}/providers/Microsoft.Compute/virtualMachines"
         answer = self.arm.get(path, COMPUTE_VERSION, deadline=self.deadline)
         rows = answer.get("value") or [] if isinstance(answer, dict) else []
         self.first = len(rows)
-        alive = (r for r in rows if str(r["properties"].get("provisioningState")).lower() not in _NOT_THERE)
-        row = next(alive, None)
+        states = [str((r.get("properties") or {}).get("provisioningState")).lower() for r in rows]
+        row = next((r for r, state in zip(rows, states, strict=True) if state not in _NOT_THERE), None)
         return None if row is None else self.is_there(row, str(row.get("name") or ""))
 
     def path(self, name: str) -> str:
@@ -283,7 +286,7 @@ class Launching:
 
     def leave_nothing(self) -> None:
         """No machine came of it: the group goes too. It is empty and free, so a "no" to this is left to the sweep."""
-        if not self.grouped:
+        if not self.empty:
             return
         try:
             self.arm.do("DELETE", self.group, GROUPS_VERSION, deadline=self.deadline)

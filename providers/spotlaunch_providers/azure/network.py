@@ -58,13 +58,17 @@ class Networks:
             return Network(subnet=self._given[region])
         with self._lock:
             lock = self._locks[region]
-        with lock:
+        if not lock.acquire(timeout=deadline.left_s()):
+            raise Transient(f"the network of {region} is being made", hint="try again")
+        try:
             if (known := self.known(region, ssh=ssh)) is not None:
                 return known
             made = _Making(region, arm, deadline).network(CLOSED if not ssh else OPEN_TO_SSH, ssh=ssh)
             with self._lock:
                 self._known[region, ssh] = made
             return made
+        finally:
+            lock.release()
 
 
 class _Making:

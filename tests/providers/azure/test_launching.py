@@ -296,3 +296,40 @@ def test_a_subnet_that_is_not_there_is_told_with_the_setting_to_look_at(cloud: F
     with pytest.raises(errors.InvalidOrder) as caught:
         provider(cloud, tmp_path, subnets=f"westus={where}").launch(order())
     assert "subnets" in caught.value.hint and cloud.fleet.left() == []
+
+
+def test_a_group_that_was_there_before_is_never_deleted_unseen(
+    cloud: FakeAzure, azure: AzureProvider, tmp_path: Path
+) -> None:
+    azure.launch(order())
+    cloud.fail("server-error", path=f"{KEY}/providers/Microsoft.Compute/virtualMachines$")
+    with pytest.raises(errors.Transient):
+        azure.launch(order())
+    assert len(cloud.fleet.up()) == 1
+    cloud.heal()
+    assert azure.launch(order()).instance_id == KEY and len(cloud.fleet.up()) == 1
+
+
+def test_a_login_that_is_refused_is_told_as_that_of_the_whole_provider(
+    azure: AzureProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(self: object) -> str:
+        raise errors.NotAuthorized("no token: AADSTS7000215", hint="az login")
+
+    monkeypatch.setattr("spotlaunch_providers.azure.credentials.Placeholder.header", refused)
+    with pytest.raises(errors.NotAuthorized, match="AADSTS7000215") as caught:
+        azure.launch(order(offer(), offer(A100)))
+    assert [str(r.scope) for r in caught.value.refused] == ["azure"] and caught.value.hint == "az login"
+
+
+@pytest.mark.parametrize(("status", "error"), [(400, errors.InvalidOrder), (401, errors.NotAuthorized)])
+def test_a_no_without_a_word_is_one_all_the_same(
+    cloud: FakeAzure, azure: AzureProvider, monkeypatch: pytest.MonkeyPatch, status: int, error: type[Exception]
+) -> None:
+    from tests.fakes.clouds import azure_machines
+    from tests.fakes.clouds.server import Response
+
+    monkeypatch.setattr(azure_machines, "refusal", lambda *a, **k: Response(status=status, body=b""))
+    cloud.fail_launch("SkuNotAvailable")
+    with pytest.raises(error):
+        azure.launch(order())
