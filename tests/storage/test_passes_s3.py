@@ -248,6 +248,8 @@ def test_temporary_credentials_without_a_role_are_told_what_to_do(aws: Sts, monk
         make_pass(AT_AWS, "a", told(), now=NOW)
     assert "SPOTLAUNCH_STORE_ROLE" in refused.value.hint
     assert aws.asked == []
+    assert "temporary" in opens(AT_AWS, told())
+    assert "nothing else" in opens(AT_AWS, told(role=ROLE))
 
 
 @pytest.mark.parametrize(

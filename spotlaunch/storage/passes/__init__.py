@@ -115,6 +115,8 @@ def _opens(folder: Folder) -> str:
     match _way(folder):
         case "keys":
             return f"machines get the key made for them, which opens the whole bucket {folder.bucket} and never ends"
+        case "federation":
+            sts.refuse_temporary(folder)
         case "":
             return "no machine of a cloud can use it: no way to make passes for this server is set (docs/stores.md)"
     return only

@@ -106,10 +106,10 @@ def by_role(folder: Folder, role: str, *, lasts_s: float) -> Pass:
     return _pass(_asked(folder, "assume the role", longest))
 
 
-def by_federation(folder: Folder, *, lasts_s: float) -> Pass:
-    """A session of the user whose keys these are. Raises `BlobsUnavailable` with a hint.
+def refuse_temporary(folder: Folder) -> None:
+    """Raise `BlobsUnavailable`, with a hint, when this computer's credentials are those of a session.
 
-    Only a user's long-lived keys can: AWS refuses the call to sessions.
+    AWS gives a federated session only to a user's long-lived keys.
     """
     if _user(folder).token:
         raise BlobsUnavailable(
@@ -117,6 +117,11 @@ def by_federation(folder: Folder, *, lasts_s: float) -> Pass:
             "and AWS gives out sessions to such only with a role",
             hint=ROLE_HINT,
         )
+
+
+def by_federation(folder: Folder, *, lasts_s: float) -> Pass:
+    """A session of the user whose keys these are. Raises `BlobsUnavailable` with a hint."""
+    refuse_temporary(folder)
     sts = _client(folder)
     return _pass(
         _asked(
