@@ -98,7 +98,9 @@ class Roll:
             for puzzle in puzzles:
                 puzzle.tries += 1
                 puzzle.ending = told.get(puzzle.last.seen.instance_id, puzzle.ending)
-            return [self._seen(m) for m in here.values()] + self._gone(here, began) + leftover
+            seen = [self._seen(m) for m in here.values()] + self._gone(here, began) + leftover
+        redact = self._account.redactor()
+        return [replace(s, detail=redact(s.detail)) if s.detail else s for s in seen]
 
     # -- memory ------------------------------------------------------------------------------------------
 

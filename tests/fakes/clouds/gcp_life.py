@@ -11,6 +11,8 @@ from tests.fakes.clouds import gcp_data as data
 from tests.fakes.clouds.fleet import Rented
 from tests.fakes.clouds.gcp_operations import BASE, SOFT_OFF_S, Instance, Launches, Operations, Script, at
 
+ALL = 10**6
+
 
 class Life(Operations):
     """What a test may do to the fake, and what comes of it. See `gcp_machines.Machines`."""
@@ -28,13 +30,15 @@ class Life(Operations):
     def never_boot(self) -> None:
         self.fleet.never_boot = True
 
-    def set_price(self, *, instance_type: str, region: str, price_usd_hour: Decimal) -> None:
-        """The spot price of a machine type in a region, from now on."""
-        self.prices[(instance_type, region)] = price_usd_hour
+    def set_price(self, price_usd_hour: Decimal | float | str, *, region: str = "", instance_type: str) -> None:
+        """The spot price of a machine type, from now on: in a region, or everywhere. On demand is the price list's."""
+        for place in [region] if region else data.REGIONS:
+            self.prices[(instance_type, place)] = Decimal(str(price_usd_hour))
 
-    def lose_answers(self, *, before: int = 0, after: int = 0) -> None:
-        """The answers of so many launches are cut before anything was made, or after; where both, in turns."""
-        self.script.lost_before, self.script.lost_after = before, after
+    def lose_answers(self, *, before: bool | int = False, after: bool | int = False) -> None:
+        """The answers of launches are cut before anything was made, or after; where both, in turns. A number: so
+        many of them."""
+        self.script.lost_before, self.script.lost_after = (ALL if n is True else int(n) for n in (before, after))
 
     def fail_launch(
         self,

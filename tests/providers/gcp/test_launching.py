@@ -46,6 +46,14 @@ def test_what_is_charged_is_what_was_offered(cloud: FakeGcp, make: Make, renting
     assert [m.price_usd_hour for m in cloud.fleet.up()] == [o.price_usd_hour for o in picked]
 
 
+def test_a_price_that_moved_is_offered_and_charged(cloud: FakeGcp, make: Make, renting: Make) -> None:
+    cloud.set_price("39.5", instance_type="a4-highgpu-8g", region="us-central1")
+    (moved,) = [o for o in make().offers(gpus("B200")) if o.pool.region == "us-central1"]
+    assert moved.price_usd_hour == Decimal("39.5")
+    renting().launch(order(moved))
+    assert [m.price_usd_hour for m in cloud.fleet.up()] == [Decimal("39.5")]
+
+
 def test_a_machine_that_waits_for_its_place_is_waited_for_and_no_longer(cloud: FakeGcp, renting: Make) -> None:
     cloud.place_s, cloud.wait_most_s = 0.5, 0.2
     cloud.never_boot()

@@ -13,6 +13,7 @@ from spotlaunch_providers.gcp.leftovers import LEAST_AGE_S
 from spotlaunch_providers.gcp.listing import GONE_S, LEFTOVERS_EVERY_S
 from spotlaunch_providers.gcp.machines import PHASES
 from tests.contract.test_gcp_api import document
+from tests.fakes.clouds import gcp_data as data
 from tests.fakes.clouds.gcp import FakeGcp
 from tests.fakes.clouds.gcp_operations import Instance
 from tests.fakes.clouds.server import Response
@@ -181,6 +182,7 @@ def test_a_launch_that_fails_after_all_shows_as_failed(
     assert only(provider).phase == "starting"
     seen = eventually(lambda: next((m for m in provider.list_machines() if m.phase == "gone"), None))
     assert seen.ending_reason == "failed" and "does not have enough resources" in seen.detail
+    assert data.PROJECT not in repr(seen)
 
 
 def test_one_that_vanished_without_a_word_is_not_listed_and_not_asked_about_for_ever(
