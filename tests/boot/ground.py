@@ -30,6 +30,9 @@ from tests.fakes.s3 import CREDENTIALS, client, make_bucket, s3_server
 PREFIX = "some/prefix"
 # What must be found nowhere on a machine in the clear, but in the environment of those who need it.
 MARK = "planted-9f3a7c21"
+# What `shutdown` does in a fake machine, without its name: should the way to commands be lost in a test (a login shell
+# makes its own), it must not be this computer that shuts down.
+END = ': > "$SPOTLAUNCH_FAKE_POWER"'
 
 
 def seal(key: bytes, data: bytes, about: str) -> bytes:
@@ -78,11 +81,11 @@ class Store:
             "pass_env": {**CREDENTIALS, "AWS_SESSION_TOKEN": f"{MARK}-token"},
             "pass_key": base64.b64encode(os.urandom(32)).decode(),
             "secrets": {"TOKEN": f"{MARK}-secret"},
-            "end_command": "shutdown -h now",
+            "end_command": END,
         }
         return StartDoc(env=env, **{**usual, **more})
 
-    def script(self, url: str, end_command: str = "shutdown -h now") -> str:
+    def script(self, url: str, end_command: str = END) -> str:
         return loader(url=url, key=base64.b64encode(self.key).decode(), end_command=end_command)
 
     def status(self, attempt: int = 1) -> Status | None:

@@ -14,7 +14,7 @@ import pytest
 from spotlaunch.core import wire
 from spotlaunch.errors import NoSuchObject
 from tests.boot.ground import MARK, Cloud, Store, as_json, cloud_of_machines, console, root_of, store_over_s3
-from tests.fakes.clouds.fleet import MARKER, SHUTDOWN
+from tests.fakes.clouds.fleet import MARKER
 from tests.fakes.machine import JOB, TRAIN, order, soon
 from tests.fakes.s3 import CREDENTIALS
 
@@ -182,7 +182,7 @@ def bare_path(folder: Path, *, python3: str = "", **tools: str) -> str:
         found = shutil.which(name)
         if found:
             (folder / name).symlink_to(found)
-    for name, text in {"python3": python3, "shutdown": SHUTDOWN, **tools}.items():
+    for name, text in {"python3": python3, **tools}.items():
         if text:
             (folder / name.replace("_", "-")).write_text("#!/bin/sh\n" + text)
             (folder / name.replace("_", "-")).chmod(0o755)
@@ -227,3 +227,17 @@ def test_a_machine_that_goes_down_does_not_wait_for_its_script(store: Store) -> 
                 process.terminate()
             soon(left, "their end")
             soon(lambda: cloud.offs, "the end of the machine")
+
+
+@pytest.mark.parametrize("way", ["exec bash {file}", 'exec sh -c "$(cat {file})"', 'exec bash -lc "$(cat {file})"'])
+def test_it_works_in_whatever_way_a_cloud_runs_it(way: str, store: Store, cloud: Cloud, tmp_path: Path) -> None:
+    """Where `sh` is bash, and as the command of a container."""
+    file = tmp_path / "script"
+    file.write_text(store.script(store.put_letter(order(run="sleep 1000"), store.start_doc())))
+    machine = cloud.rent(way.format(file=file))
+    store.when(lambda s: s.phase == "running", "running")
+    assert machine.process is not None
+    machine.process.terminate()
+    assert store.when(lambda s: s.phase == "left", "leaving").left_why == "notice"
+    soon(lambda: not machine.alive, "the machine's end")
+    assert "rror" not in console(machine).replace("PRIOR", "")
