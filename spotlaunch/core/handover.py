@@ -56,7 +56,8 @@ def return_to_spot(draft: Draft, job: Job, attempt: Attempt) -> None:
             start_s=draft.world.traits[o.pool.provider].start_s,
         )
     ]
-    rest_s = policy.shortest_rest_s(draft.world.traits.values())
+    every_s = job.spec.fallback.look_every_s
+    rest_s = policy.shortest_rest_s(job.spec, draft.world.traits) if every_s is None else every_s
     job = draft.set_job(job, next_try_at=draft.now + rest_s)
     draft.wake(draft.now + rest_s)
     if paying:

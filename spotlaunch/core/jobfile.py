@@ -225,7 +225,7 @@ def _spec(model: JobModel, given: Overrides, file: str) -> Spec:
         limits=Limits(
             price_usd_hour=li.price_usd_hour, cost_usd=li.cost_usd, runtime_s=li.runtime, attempts=li.attempts
         ),
-        fallback=Fallback(patience_s=f.patience, return_to_spot=f.return_to_spot),
+        fallback=Fallback(patience_s=f.patience, return_to_spot=f.return_to_spot, look_every_s=f.look_every),
         checkpoint=CheckpointSpec(dir=c.dir, every_s=c.every, keep=c.keep, grace_s=c.grace, store=store),
         restart_on_exit=tuple(dict.fromkeys(model.restart_on_exit)),
         ssh=model.ssh,

@@ -81,6 +81,7 @@ class LimitsModel(_Section):
 class FallbackModel(_Section):
     patience: Duration = 1200.0
     return_to_spot: Annotated[bool, reader(read_truth)] = True
+    look_every: Annotated[float, reader(positive(read_duration_s))] | None = None
 
 
 class StoreModel(_Section):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -10,6 +10,8 @@ from spotlaunch.core.bands import Costed
 from spotlaunch.core.book import Job
 from spotlaunch.core.chance import draw
 from spotlaunch.core.facts import Market, Traits
+from spotlaunch.core.rank import allowed_by_where
+from spotlaunch.core.spec import Spec
 
 # A price older than this is asked for again before money is spent on it.
 OFFER_MAX_AGE_S = 300.0
@@ -108,9 +110,13 @@ def repays_move(*, spot: Costed, running: Costed, remaining_s: float | None, sta
     return saving_usd_hour * Decimal(horizon_s) / 3600 > cost_usd
 
 
-def shortest_rest_s(traits: Iterable[Traits]) -> float:
-    """The first rest of the provider whose pools rest the shortest: sooner there is nothing new to find."""
-    return min((t.rest_s for t in traits), default=USUAL_REST_S)
+def shortest_rest_s(spec: Spec, traits: Mapping[str, Traits]) -> float:
+    """The first rest of the provider whose pools rest the shortest: sooner there is nothing new to find.
+
+    Of those that the job may use: the rest of a rehearsal, of seconds, must not become a pace for real clouds.
+    """
+    usable = (t.rest_s for name, t in traits.items() if not allowed_by_where(spec, name, traits))
+    return min(usable, default=USUAL_REST_S)
 
 
 def remaining_s(job: Job, *, step_now: int, step_then: int, seconds: float) -> float | None:

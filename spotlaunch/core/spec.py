@@ -41,10 +41,12 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fallback:
-    """``patience_s``: how long to look for spot before paying on-demand (market ``auto`` only)."""
+    """``patience_s``: how long to look for spot before paying on-demand (market ``auto`` only). ``look_every_s``: how
+    often to look for spot while paying; None: as soon as a dry pool may have filled again."""
 
     patience_s: float = 1200.0
     return_to_spot: bool = True
+    look_every_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,7 +125,7 @@ def spec_to_dict(spec: Spec) -> dict[str, Any]:
             "runtime_s": li.runtime_s,
             "attempts": li.attempts,
         },
-        "fallback": {"patience_s": f.patience_s, "return_to_spot": f.return_to_spot},
+        "fallback": {"patience_s": f.patience_s, "return_to_spot": f.return_to_spot, "look_every_s": f.look_every_s},
         "checkpoint": {
             "dir": c.dir,
             "every_s": c.every_s,

@@ -95,7 +95,7 @@ def _counts(refusal: Refusal, job: Job, draft: Draft) -> bool:
 
 def _wait(draft: Draft, job: Job, asked: Asked, ranking: Ranking, markets: policy.Markets) -> None:
     """Nothing to be had now: back off, and say why when the reason is a new one."""
-    base_s = policy.shortest_rest_s(draft.world.traits.values())
+    base_s = policy.shortest_rest_s(job.spec, draft.world.traits)
     wait_s = policy.backoff_s(job.rounds, base_s, draft.world.owner, job.name, job.last_attempt)
     next_try_at = draft.now + wait_s
     if markets.changes_at is not None:

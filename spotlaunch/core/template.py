@@ -94,10 +94,12 @@ where:
 #  runtime: 48h
 #  attempts: 50
 
-# With market auto: how long to look for spot before paying for on-demand, and whether to go back.
+# With market auto: how long to look for spot before paying for on-demand, whether to go back, and
+# how often to look for that.
 #fallback:
 #  patience: 20m
 #  return_to_spot: true
+#  look_every: 5m
 
 # dir: the folder, inside the working directory, that the command saves into. every: how often to copy it to the
 # store (auto: whenever a checkpoint is complete). keep: how many. grace: the time to save after SIGTERM.

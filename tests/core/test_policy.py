@@ -19,7 +19,7 @@ from spotlaunch.core.policy import (
     repays_move,
     shortest_rest_s,
 )
-from spotlaunch.core.spec import Fallback
+from spotlaunch.core.spec import Fallback, Where
 from tests.core.worlds import CLOUD, NOW, PAID_OFFER, a_job, a_spec, an_offer
 
 
@@ -102,8 +102,15 @@ def test_a_pool_that_is_never_interrupted_is_counted_on_for_half_a_day_at_most()
 
 
 def test_the_shortest_rest_of_all_providers_counts_and_there_is_one_without_any() -> None:
-    assert shortest_rest_s([replace(CLOUD, rest_s=90.0), CLOUD]) == 90.0
-    assert shortest_rest_s([]) == USUAL_REST_S
+    quick = replace(CLOUD, rest_s=90.0)
+    assert shortest_rest_s(a_spec(), {"quick": quick, "cloud": CLOUD}) == 90.0
+    assert shortest_rest_s(a_spec(), {}) == USUAL_REST_S
+
+
+def test_the_rest_of_a_rehearsal_is_no_pace_for_real_clouds() -> None:
+    traits = {"toy": replace(CLOUD, rest_s=2.0, rehearsal=True), "cloud": replace(CLOUD, rest_s=90.0)}
+    assert shortest_rest_s(a_spec(), traits) == 90.0
+    assert shortest_rest_s(a_spec(where=Where(providers=("toy",))), traits) == 2.0
 
 
 def test_what_remains_follows_the_pace_so_far() -> None:

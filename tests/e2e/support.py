@@ -53,7 +53,7 @@ while step < steps:
         part.rename(folder / f"step-{{step}}.json")
         Path(folder / f"step-{{step - every}}.json").unlink(missing_ok=True)
         progress = os.environ["SPOTLAUNCH_PROGRESS_FILE"]
-        Path(progress + ".tmp").write_text(json.dumps({{"step": step, "total": steps}}))
+        Path(progress + ".tmp").write_text(json.dumps({{"step": step, "total": int(os.environ.get("TOTAL", steps))}}))
         os.replace(progress + ".tmp", progress)
 print("digest", hashlib.sha256(str(state).encode()).hexdigest(), flush=True)
 """

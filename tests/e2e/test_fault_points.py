@@ -141,7 +141,7 @@ def ground_of(cloud: str, folder: Path) -> Iterator[Ground]:
 REGIONS = {
     "aws": {"SPOTLAUNCH_AWS_REGIONS": "us-east-1"},
     "gcp": {"SPOTLAUNCH_GCP_REGIONS": "us-central1"},
-    "azure": {"SPOTLAUNCH_AZURE_REGIONS": "eastus"},
+    "azure": {"SPOTLAUNCH_AZURE_REGIONS": "westus"},
 }
 
 

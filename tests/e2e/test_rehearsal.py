@@ -32,13 +32,14 @@ def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FiveClou
 def test_a_job_is_preempted_moves_falls_back_returns_to_spot_and_ends_with_the_same_digest(ground: FiveClouds) -> None:
     play = Play(ground)
     first = cheapest(ground, "H100:1")
-    name = ground.submit(ground.five_job("story", steps=STEPS, nap_s=0.05))
+    # It says that it has long to go: a move must pay for itself, and a minute's rest never pays for one.
+    name = ground.submit(ground.five_job("story", steps=2 * STEPS, nap_s=0.05, env={"TOTAL": "1000000"}))
     clouds = play.whole_story(name)
     assert clouds[0] == first["provider"]
     with ground.store() as store:
         began = store.machines(name)[0]
     assert str(began.pool) == first["pool"]
-    play.finished(name, digest=digest(STEPS))
+    play.finished(name, digest=digest(2 * STEPS))
     kinds = ground.kinds(name)
     assert kinds.count("fallback") >= 1 and "return" in kinds
     assert len([step for step in play.resumed_steps(name) if step > 0]) >= 3

@@ -62,7 +62,9 @@ def demo_job(ground: FiveClouds, name: str, providers: list[str]) -> Path:
     file = ground.five_job(name, steps=1, nap_s=0, **where)
     text = file.read_text()
     env = {"PATH": f"{python_for_jobs()}:{os.environ['PATH']}", "EPOCHS": EPOCHS, "EPOCH_SECONDS": EPOCH_SECONDS}
-    keys = {**json.loads(text), "run": "exec python3 train.py", "workdir": str(DEMO), "env": env}
+    # Without word of its progress nobody knows how long it has to go: a minute's rest would not pay for a move to spot.
+    run = "exec env -u SPOTLAUNCH_PROGRESS_FILE python3 train.py"
+    keys = {**json.loads(text), "run": run, "workdir": str(DEMO), "env": env}
     file.write_text(json.dumps(keys))
     return file
 

@@ -64,7 +64,7 @@ class FiveClouds(Rehearsal):
         keys = {
             "resources": {"gpu": ["H100:1"]},
             "checkpoint": {"every": "1s", "grace": "2s", "store": self.store_of(name)},
-            "fallback": {"patience": "2s", "return_to_spot": True},
+            "fallback": {"patience": "2s", "return_to_spot": True, "look_every": "2s"},
             **keys,
         }
         return self.training(name, steps=steps, nap_s=nap_s, **keys)
