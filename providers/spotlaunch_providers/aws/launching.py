@@ -70,7 +70,8 @@ class Launching:
         """A machine. Raises the last refusal with all of them, or `OutcomeUnknown`."""
         if not self._order.alternatives:
             raise InvalidOrder("an order without alternatives")
-        if self._repeated and (found := self._there()) is not None:
+        memory, key = self._tools.memory, self._order.launch_key
+        if self._repeated and (found := self._there() or memory.fresh(key)) is not None:
             return found
         waiting = list(self._order.alternatives)
         while waiting:
@@ -81,6 +82,7 @@ class Launching:
                 break  # the others have not been asked, and are not refused
             outcome = self._try(offer)
             if isinstance(outcome, Launched):
+                memory.launched(key, outcome)
                 return replace(outcome, refused=tuple(self._noes))
             self._noes.append(outcome.no)
             if ends_the_call(outcome.no):

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from spotlaunch.core.facts import Launched
+
 V = TypeVar("V")
 
 # EC2 may not know a machine yet that it has just given.
@@ -26,14 +28,25 @@ class Memory:
         self._made_at: dict[str, float] = {}
         self._asked: dict[str, None] = {}
         self._alive: dict[str, None] = {}
-        self._keys: dict[str, None] = {}
+        self._keys: dict[str, Launched | None] = {}
 
     def tried(self, launch_key: str) -> bool:
         """Whether a launch of that key was tried before; from now on it was."""
         with self._lock:
             before = launch_key in self._keys
-            _put(self._keys, launch_key, None)
+            _put(self._keys, launch_key, self._keys.get(launch_key))
             return before
+
+    def launched(self, launch_key: str, launched: Launched) -> None:
+        """That launch gave a machine."""
+        with self._lock:
+            _put(self._keys, launch_key, launched)
+
+    def fresh(self, launch_key: str) -> Launched | None:
+        """The machine of a launch, where it is so new that EC2 may not list it yet."""
+        with self._lock:
+            launched = self._keys.get(launch_key)
+        return launched if launched is not None and self.is_fresh(launched.instance_id) else None
 
     def made(self, instance_id: str, region: str) -> None:
         """A machine exists since now."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from spotlaunch.core.facts import Pool
 from spotlaunch.core.settings import Settings
-from spotlaunch.errors import ProviderError
+from spotlaunch.errors import ProviderError, Transient
 from spotlaunch_providers.aws.access import Access
 from spotlaunch_providers.aws.errors import code_of
 from spotlaunch_providers.aws.kept import Kept
@@ -125,7 +125,10 @@ class Network:
         except ProviderError as e:
             if code_of(e) not in _DUPLICATE:
                 raise
-            return str(self._ask_groups(region, vpc, "group-name", [name], deadline)[0]["GroupId"])
+            found = self._ask_groups(region, vpc, "group-name", [name], deadline)
+            if not found:
+                raise Transient(f"security group {name} has just been made, and does not show yet") from e
+            return str(found[0]["GroupId"])
         return str(made["GroupId"])
 
     def _open(self, region: str, group_id: str, deadline: Deadline) -> None:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from spotlaunch import errors
 from spotlaunch.core.facts import Offer, Pool, Refused, Scope
-from spotlaunch_providers.aws.errors import CODES, Code, Told, code_of, said_of, told_of
+from spotlaunch_providers.aws.errors import Told, code_of, said_of, told_of
 from spotlaunch_providers.shared.codes import Row
 
 # `pool`: the type in its zone and market. `quota`: the region's types of the same quota, in this market; see
@@ -216,11 +216,6 @@ def as_error(noes: Sequence[Refused]) -> errors.ProviderError:
 def ends_the_call(no: Refused) -> bool:
     """Whether no other pool needs to be tried after this: the account itself was turned down."""
     return no.scope == Scope(provider=no.scope.provider)
-
-
-def row(code: str) -> No | Code:
-    """What is known of a code in a launch. Raises `KeyError` where nothing is."""
-    return NOES[code] if code in NOES else CODES[code]
 
 
 def _scope(reach: Reach, pool: Pool) -> Scope:
