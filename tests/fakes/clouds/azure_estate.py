@@ -252,9 +252,9 @@ class Estate(Wire):
         return [m for m in self.machines.values() if m.rented == machine_id]
 
     def _evicted(self, machine_id: str) -> None:
+        self.fleet.end(machine_id, "evicted")  # not under our lock: killing processes takes a while
         with self._lock:
             for machine in self._of(machine_id):
-                self.fleet.end(machine_id, "evicted")
                 self.tell(machine, "Microsoft.Compute/virtualMachines/evictSpotVM/action")
                 self._forget(machine, leaving=self.evictions_leave)
 
@@ -263,7 +263,7 @@ class Estate(Wire):
         with self._lock:
             for machine in self._of(rented.id):
                 machine.power = "stopped"
-            self.fleet.pause(rented.id)
+        self.fleet.pause(rented.id)
 
     def _forget(self, machine: Machine, *, leaving: tuple[str, ...] = ()) -> None:
         self.machines.pop((machine.group, machine.name), None)
