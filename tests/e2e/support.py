@@ -46,7 +46,7 @@ print("from step", step, flush=True)
 while step < steps:
     state = (state * {MULTIPLIER} + {INCREMENT} + step) % 2**64
     step += 1
-    time.sleep(nap_s)
+    time.sleep(0 if os.path.exists(os.environ.get("HURRY", "")) else nap_s)
     if step % every == 0:
         part = folder / "state.tmp"
         part.write_text(json.dumps([step, state]))

@@ -18,6 +18,7 @@ from tests.rehearsal.play import Play, cheapest
 pytestmark = pytest.mark.e2e
 
 STEPS = 900
+LONG = 8000  # as long as it takes until refused pools have rested
 SECRET = "marker-7f3a9c1e5b2d"
 
 
@@ -33,13 +34,16 @@ def test_a_job_is_preempted_moves_falls_back_returns_to_spot_and_ends_with_the_s
     play = Play(ground)
     first = cheapest(ground, "H100:1")
     # It says that it has long to go: a move must pay for itself, and a minute's rest never pays for one.
-    name = ground.submit(ground.five_job("story", steps=2 * STEPS, nap_s=0.05, env={"TOTAL": "1000000"}))
+    hurry = ground.folder / "hurry"
+    env = {"TOTAL": "1000000", "HURRY": str(hurry)}
+    name = ground.submit(ground.five_job("story", steps=LONG, nap_s=0.05, env=env))
     clouds = play.whole_story(name)
+    hurry.touch()
     assert clouds[0] == first["provider"]
     with ground.store() as store:
         began = store.machines(name)[0]
     assert str(began.pool) == first["pool"]
-    play.finished(name, digest=digest(2 * STEPS))
+    play.finished(name, digest=digest(LONG))
     kinds = ground.kinds(name)
     assert kinds.count("fallback") >= 1 and "return" in kinds
     assert len([step for step in play.resumed_steps(name) if step > 0]) >= 3

@@ -55,7 +55,7 @@ class Play:
         self.tell(f"{name}: is back on spot, at {cloud}")
         return clouds
 
-    def running(self, name: str, *, after: int, within_s: float = 90.0) -> tuple[str, Rented]:
+    def running(self, name: str, *, after: int, within_s: float = 240.0) -> tuple[str, Rented]:
         """The job's machine of an attempt past ``after``, once that has committed something of its own."""
         give_up_at = time.monotonic() + within_s
         while True:

@@ -134,7 +134,7 @@ class SimAgent:
 
     def _order(self) -> OrderDoc | None:
         doc = self.mailbox.order(self.attempt)
-        self.limit = limit = first_limit(doc, self.began_at) if doc is not None else None
+        self.limit = limit = _limit_of(doc, self.began_at) if doc is not None else None
         if limit is not None:
             self.clock.at(limit.leave_at, lambda: self._leave(limit.why))
         return doc
@@ -233,3 +233,8 @@ class SimAgent:
     def _report(self) -> None:
         with suppress(BlobsUnavailable):
             self.mailbox.put_status(self._status(self.phase))
+
+
+def _limit_of(doc: OrderDoc, began_at: float) -> Limit | None:
+    left_s = {"runtime": doc.runtime_left_s, "budget": doc.budget_left_s, "ttl": doc.ttl_left_s}
+    return first_limit(left_s, dict.fromkeys(left_s, began_at), doc.grace_s)
