@@ -171,7 +171,7 @@ def test_the_adapter_asks_only_what_is_documented(cloud: FakeVast) -> None:
         assert filters <= FILTERS
         assert all(set(call.json[f]) <= OPS for f in filters)
         # The API fills in nothing, so these must be said each time.
-        assert {"rentable", "rented", "external", "verified", "reliability2"} <= filters
+        assert {"rentable", "rented", "external", "verified", "reliability2", "cuda_max_good", "duration"} <= filters
 
 
 def test_every_name_leads_back_to_the_gpu_it_is_asked_for() -> None:

@@ -48,6 +48,15 @@ def test_one_that_does_not_end_does_not_spoil_the_others(connect: Connect, cloud
     assert connect().terminate([stuck]) == {}
 
 
+def test_one_that_does_not_end_is_not_told_to_be_ending(connect: Connect, cloud: FakeVast) -> None:
+    (machine,) = rent(cloud, 1)
+    cloud.sticky.add(int(machine))
+    cloud.stop_by_hand(machine)
+    provider = connect()
+    provider.terminate([machine])
+    assert [(m.phase, m.ending_reason) for m in provider.list_machines()] == [("stopped", "by-hand")]
+
+
 def test_a_key_that_may_not_end_is_told_once_for_all(connect: Connect, cloud: FakeVast) -> None:
     ids = rent(cloud, 3)
     cloud.fail("forbidden")

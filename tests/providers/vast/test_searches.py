@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from spotlaunch.core.facts import Want
 from spotlaunch_providers.vast import figures
 from tests.fakes.clouds.vast import FakeVast
@@ -108,3 +110,18 @@ def test_a_gpu_wanted_in_any_count_is_searched_once(connect: Connect, cloud: Fak
 def test_pages_that_are_refused_leave_what_was_found(connect: Connect, cloud: FakeVast) -> None:
     cloud.asks, cloud.searches_per_minute = machines(150), 2
     assert len(connect().offers(Want(gpus=(("H100", 1),)))) == 2 * 64
+
+
+@pytest.mark.parametrize("ignored", [True, False], ids=["the server ignores it", "the server filters"])
+@pytest.mark.parametrize("field", ["cuda_max_good", "duration"])
+def test_hosts_with_an_old_driver_or_little_time_left_are_no_offers(
+    connect: Connect, cloud: FakeVast, field: str, ignored: bool
+) -> None:
+    least = {"cuda_max_good": 12.4, "duration": 6 * 3600.0}[field]
+    cloud.asks = machines(3)
+    cloud.asks[0][field], cloud.asks[1][field] = least - 0.3, least
+    cloud.ignored = {field} if ignored else set()
+    assert zones(connect, 1, "on-demand") == {"m101", "m102"}
+    if field == "cuda_max_good":
+        found = connect(min_cuda="12.0").offers(Want(gpus=(("H100", 1),), markets=("on-demand",)))
+        assert len(found) == 3
