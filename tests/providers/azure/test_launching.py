@@ -333,3 +333,21 @@ def test_a_no_without_a_word_is_one_all_the_same(
     cloud.fail_launch("SkuNotAvailable")
     with pytest.raises(error):
         azure.launch(order())
+
+
+def test_trouble_that_passes_ends_the_call_too(cloud: FakeAzure, azure: AzureProvider) -> None:
+    cloud.fail_launch("AnotherOperationInProgress")
+    with pytest.raises(errors.Transient):
+        azure.launch(order(offer(), offer(A100)))
+    assert len(puts(cloud)) == 1 and cloud.fleet.left() == []
+
+
+def test_a_launch_that_is_repeated_goes_round_the_name_of_a_machine_that_failed(
+    cloud: FakeAzure, azure: AzureProvider
+) -> None:
+    cloud.fail_launch("InternalExecutionError", late=True)
+    with pytest.raises(errors.OutcomeUnknown):
+        azure.launch(order())
+    assert azure.launch(order()).instance_id == KEY
+    assert [c.path.rpartition("/")[2] for c in puts(cloud)] == ["vm-0", "vm-1"]
+    assert len(cloud.fleet.up()) == 1
