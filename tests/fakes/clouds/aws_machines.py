@@ -18,6 +18,7 @@ from tests.fakes.clouds.aws_codes import LAUNCH_CODES
 from tests.fakes.clouds.aws_form import answer, read
 from tests.fakes.clouds.aws_ground import IMAGE_GB, tags_of
 from tests.fakes.clouds.aws_market import AwsMarket, market_of
+from tests.fakes.clouds.aws_metadata import AwsMetadata
 from tests.fakes.clouds.aws_rules import Refused
 from tests.fakes.clouds.fleet import Fleet, Rented
 from tests.fakes.clouds.server import Request, Response, route
@@ -56,7 +57,7 @@ class Instance:
     tokens: list[str] = field(default_factory=list)
 
 
-class AwsMachines(AwsMarket):
+class AwsMachines(AwsMetadata, AwsMarket):
     """``end_s``: how long a machine takes to end. ``forget_after_s``: how long one that ended is still listed.
     ``list_lag_s``: how long a new one is not."""
 
@@ -74,10 +75,10 @@ class AwsMachines(AwsMarket):
         self.list_lag_s = 0.0
         self.evicts_at_creation = ""  # the StateReason of machines that never come up
         self._tokens: dict[tuple[str, str, str], tuple[str, str]] = {}
-        self._lose: tuple[bool, bool] = (False, False)
+        self._lose: dict[str, float] = {}
         self._lost = 0
         self._breaks_after = False
-        self._rebalance_at: dict[str, float] = {}
+        self.rebalance_at = {}
 
     @contextmanager
     def serving(self, port: int = 0) -> Iterator[str]:
@@ -95,7 +96,7 @@ class AwsMachines(AwsMarket):
 
     def preempt(self, machine_id: str, *, notice_s: float = 120.0) -> None:
         """The notice is told at once, and the machine taken after it."""
-        self._rebalance_at[machine_id] = time.time()
+        self.rebalance_at[machine_id] = time.time()
         self.fleet.take(machine_id, notice_s=notice_s)
 
     def vanish(self, machine_id: str) -> None:
@@ -118,9 +119,21 @@ class AwsMachines(AwsMarket):
     def never_boot(self) -> None:
         self.fleet.never_boot = True
 
-    def lose_answers(self, *, before: bool = False, after: bool = False) -> None:
-        """Launches are cut off before or after the machine is made; with both, by turns. Until `heal`."""
-        self._lose = (before, after)
+    def lose_answers(self, *, before: bool | int = False, after: bool | int = False) -> None:
+        """Launches are cut off before or after the machine is made: so many of them, or all until `heal`. With both,
+        by turns."""
+        self._lose = {"before": _times(before), "after": _times(after)}
+
+    def _cut(self) -> str:
+        """Where the answer of this launch gets lost: `before`, `after`, or nowhere."""
+        with self._lock:
+            left = [when for when, times in self._lose.items() if times > 0]
+            if not left:
+                return ""
+            self._lost += 1
+            when = left[(self._lost - 1) % len(left)]
+            self._lose[when] -= 1
+            return when
 
     def break_after_launch(self) -> None:
         """Launches answer 500, and make their machine all the same. Until `heal`."""
@@ -128,18 +141,16 @@ class AwsMachines(AwsMarket):
 
     def heal(self) -> None:
         super().heal()
-        self._lose, self._breaks_after = (False, False), False
+        self._lose, self._breaks_after = {}, False
 
     # -- RunInstances ------------------------------------------------------------------------------------
 
     @route("POST", r"/ec2/(?P<region>[^/]+)/RunInstances")
     def run_instances(self, request: Request) -> Response:
         asked, region = read("RunInstances", request.form), request.found["region"]
-        before, after = self._lose
-        if before or after:
-            self._lost += 1
+        if when := self._cut():
             self._local.cut = True
-            if before and not (after and self._lost % 2 == 0):
+            if when == "before":
                 return Response()
         with self._lock:
             instance = self._run(region, asked)
@@ -350,33 +361,9 @@ class AwsMachines(AwsMarket):
         # InstanceInitiatedShutdownBehavior is "terminate" for all of ours.
         self._end(machine.id, "Client.InstanceInitiatedShutdown")
 
-    # -- the metadata service of a machine ---------------------------------------------------------------
 
-    @route("PUT", r"/-/metadata/(?P<id>[^/]+)/latest/api/token")
-    def imds_token(self, request: Request) -> Response:
-        headers = {k.lower(): v for k, v in request.headers.items()}
-        seconds = headers.get("x-aws-ec2-metadata-token-ttl-seconds", "")
-        if not seconds.isdigit() or not 1 <= int(seconds) <= 21600:
-            return Response(status=400, body="")
-        token = f"token-{len(self.instances[request.found['id']].tokens)}"
-        self.instances[request.found["id"]].tokens.append(token)
-        return Response(body=token)
-
-    @route("GET", r"/-/metadata/(?P<id>[^/]+)/latest/meta-data/(?P<what>.*)")
-    def imds(self, request: Request) -> Response:
-        machine_id, what = request.found["id"], request.found["what"]
-        headers = {k.lower(): v for k, v in request.headers.items()}
-        instance = self.instances.get(machine_id)
-        if instance is None or headers.get("x-aws-ec2-metadata-token") not in instance.tokens:
-            return Response(status=401, body="")
-        machine = self.fleet.machines[machine_id]
-        if what == "instance-id":
-            return Response(body=machine_id)
-        if what == "spot/instance-action" and machine.taken_at is not None:
-            return Response(body={"action": "terminate", "time": _iso(machine.taken_at)})
-        if what == "events/recommendations/rebalance" and machine_id in self._rebalance_at:
-            return Response(body={"noticeTime": _iso(self._rebalance_at[machine_id])})
-        return Response(status=404, body="")
+def _times(told: bool | int) -> float:
+    return float("inf") if told is True else float(told)
 
 
 def _script(asked: Mapping[str, Any]) -> str:
@@ -387,7 +374,3 @@ def _script(asked: Mapping[str, Any]) -> str:
     if len(script) > USER_DATA_MOST:
         raise Refused(400, "InvalidParameterValue", "User data is limited to 16384 bytes")
     return script.decode()
-
-
-def _iso(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
