@@ -322,6 +322,19 @@ def test_disks_of_machines_and_of_others_are_no_leftovers(cloud: FakeGcp, rentin
     assert [m.instance_id for m in provider.list_machines()] == [ID]
 
 
+def test_a_disk_that_somebody_put_into_another_machine_is_no_leftover(
+    cloud: FakeGcp, renting: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [time.time()]
+    provider = renting(now=lambda: clock[0])
+    cloud.fail_launch("UNSUPPORTED_OPERATION", leaves_disk=True)
+    with pytest.raises(ProviderError):
+        provider.launch(order())
+    monkeypatch.setitem(cloud.disks[ID], "users", ["somebody-elses-machine"])
+    clock[0] += LEAST_AGE_S + 1
+    assert provider.list_machines() == []
+
+
 def test_a_listing_never_shows_the_script_or_the_key_file(cloud: FakeGcp, renting: Make) -> None:
     provider = renting()
     one = order(script="echo hush-5b1c9e")
