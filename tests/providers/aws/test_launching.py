@@ -132,6 +132,23 @@ def test_processes_that_make_the_security_group_at_a_time_share_it(cloud: FakeAw
     assert {tuple(asked["SecurityGroupIds"]) for asked in sent(cloud)} == {(group["GroupId"],)}
 
 
+def test_a_security_group_that_another_has_just_made_is_taken(
+    cloud: FakeAws, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(regions="us-east-1").launch(an_order(an_offer()))
+    provider = make(regions="us-east-1")
+    network, asked = provider._tools.network, []
+    usual = network._ask_groups
+
+    def late(*what: Any) -> Any:
+        asked.append(what)
+        return usual(*what) if len(asked) > 1 else []  # it was made after this look
+
+    monkeypatch.setattr(network, "_ask_groups", late)
+    assert provider.launch(an_order(an_offer(), key="sl-o-job-2-0")).refused == ()
+    assert len(cloud.groups) == 1 and len(asked) == 2
+
+
 def test_subnets_and_security_groups_that_are_set_are_used(cloud: FakeAws, make: Make) -> None:
     make(regions="us-east-1").launch(an_order(an_offer()))
     (group,) = cloud.groups
@@ -205,8 +222,11 @@ def test_on_demand_tries_zones_until_one_has_a_machine(cloud: FakeAws, make: Mak
 def test_zones_that_aws_names_are_tried_and_no_others(cloud: FakeAws, make: Make) -> None:
     for zone in ("us-east-1a", "us-east-1b", "us-east-1c", "us-east-1f"):
         cloud.run_dry(zone=zone)
-    make(regions="us-east-1").launch(an_order(an_offer(market="on-demand"), key="sl-o-job-7-0"))
-    assert len(zones_asked(cloud)) <= 2 and zones_asked(cloud)[-1] == "us-east-1d"
+    provider = make(regions="us-east-1")
+    for n in range(10):  # each begins with another zone
+        cloud.calls.clear()
+        provider.launch(an_order(an_offer(market="on-demand"), key=f"sl-o-job-{n}-0"))
+        assert len(zones_asked(cloud)) <= 2 and zones_asked(cloud)[-1] == "us-east-1d"
 
 
 def test_alternatives_in_zones_that_aws_names_are_tried_first(cloud: FakeAws, make: Make) -> None:
