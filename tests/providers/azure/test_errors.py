@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from spotlaunch import errors
-from spotlaunch_providers.azure.errors import CODES, Judge, as_error, found
+from spotlaunch_providers.azure.errors import CODES, Judge, as_error, found, words
 from spotlaunch_providers.shared.http import Reply
 from spotlaunch_providers.shared.redact import Redactor
 
@@ -57,3 +57,12 @@ def test_a_reply_without_a_code_is_left_to_its_status(body: object) -> None:
 
 def test_a_good_reply_is_no_error_whatever_it_holds() -> None:
     assert Judge(Redactor())(Reply(status=200, body={"error": {"code": "AuthorizationFailed"}})) is None
+
+
+def test_a_code_that_is_only_a_wrapping_gives_way_to_what_is_in_it() -> None:
+    def error(*details: dict[str, str]) -> dict[str, object]:
+        return {"error": {"code": "InvalidTemplateDeployment", "message": "see details", "details": list(details)}}
+
+    assert words(error({"code": "SkuNotAvailable", "message": "none"})) == ("SkuNotAvailable", "none")
+    assert words(error({"code": "NobodyKnows", "message": "none"}))[0] == "InvalidTemplateDeployment"
+    assert words(error())[0] == "InvalidTemplateDeployment"

@@ -241,3 +241,26 @@ def test_other_peoples_machines_in_the_subscription_are_not_listed(
     provider(cloud, tmp_path, owner="ffffff").launch(order(key="sl-ffffff-train-1-0"))
     assert list(azure.list_machines()) == []
     assert T4 in offer().pool.instance_type
+
+
+def test_a_group_that_is_going_and_holds_no_machine_any_more_is_not_listed(
+    cloud: FakeAzure, azure: AzureProvider
+) -> None:
+    running(azure)
+    azure.list_machines()
+    cloud.delete_s = 3600
+    azure.terminate([KEY])
+    cloud.machines.clear()
+    assert list(azure.list_machines()) == []
+
+
+def test_an_eviction_counts_more_than_the_deletion_by_which_it_was_carried_out() -> None:
+    def row(operation: str) -> dict[str, object]:
+        where = f"/subscriptions/s/resourceGroups/{KEY.upper()}/providers/Microsoft.Compute/virtualMachines/vm-0"
+        named = {"value": f"Microsoft.Compute/virtualMachines/{operation}"}
+        at = "2026-11-21T12:00:00.1234567Z"
+        return {"operationName": named, "resourceId": where, "status": {"value": "Succeeded"}, "eventTimestamp": at}
+
+    for rows in ([row("delete"), row("evictSpotVM/action")], [row("evictSpotVM/action"), row("delete")]):
+        assert read(rows)[KEY].reason == "preempted"
+    assert read([row("delete")])[KEY].reason == "by-hand" and read([row("start/action")]) == {}

@@ -139,3 +139,10 @@ def test_every_reach_of_the_table_covers_the_pool_that_was_asked_for() -> None:
         for row in rows:
             for pool in (offer().pool, offer(market="on-demand").pool):
                 assert scope_of(row.reach, pool).covers(pool)
+
+
+def test_a_quota_with_room_for_smaller_sizes_refuses_only_this_one() -> None:
+    room = meaning("OperationNotAllowed", quota("LowPriorityCores quota", limit=48, used=40, more=24))
+    none = meaning("OperationNotAllowed", quota("LowPriorityCores quota", limit=48, used=46, more=24))
+    assert (room.refused.scope, room.left_vcpus) == (Scope.of(offer(A100).pool), 8)
+    assert (none.refused.scope, none.left_vcpus) == (Scope(provider="azure", region="westus", market="spot"), None)
