@@ -45,7 +45,10 @@ class Ground:
         self.jobs += 1
         home = Home(self.folder / f"home-{self.jobs}").prepare()
         name = f"job{self.jobs}"
-        ref = BlobStoreRef(url="s3://checkpoints/points", endpoint=self.endpoint, region="us-east-1")
+        # Servers of one process share their buckets.
+        ref = BlobStoreRef(
+            url=f"s3://checkpoints/{self.cloud}-{self.folder.name}", endpoint=self.endpoint, region="us-east-1"
+        )
         spec = Spec(
             name=name,
             run="train",
@@ -190,10 +193,15 @@ def _whole_again(ground: Ground, home: Home, line: int) -> None:
     """The next watchdogs find out what there is: one machine once it has settled, and none when it is cancelled."""
     ground.watchdog(home)
     ground.watchdog(home, ahead_s=SETTLED_S)
-    up = ground.up(home)
-    assert len(up) == 1, f"killed at line {line}: {up}\n{ground.story(home)}"
+    assert len(ground.up(home)) <= 1, f"killed at line {line}: {ground.up(home)}\n{ground.story(home)}"
+    ahead_s = SETTLED_S
+    while not ground.up(home):  # what was never made is tried again, in its own time
+        ahead_s += 30
+        assert ahead_s < 6 * SETTLED_S, f"killed at line {line}\n{ground.story(home)}"
+        ground.watchdog(home, ahead_s=ahead_s)
+    assert len(ground.up(home)) == 1, f"killed at line {line}: {ground.up(home)}\n{ground.story(home)}"
     ground.cancel(home)
-    ground.watchdog(home, ahead_s=SETTLED_S + 1)
-    ground.watchdog(home, ahead_s=2 * SETTLED_S)
+    ground.watchdog(home, ahead_s=ahead_s + 1)
+    ground.watchdog(home, ahead_s=ahead_s + SETTLED_S)
     left = ground.fake.fleet.left()
     assert not left, f"killed at line {line}: {left}\n{ground.story(home)}"

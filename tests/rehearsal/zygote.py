@@ -13,20 +13,31 @@ import signal
 import sys
 import threading
 import time
+from importlib import import_module
 from types import FrameType
 from typing import Any
 
 from spotlaunch import registry
-from spotlaunch.boot import archive
+from spotlaunch.core.wire import Pass
 from spotlaunch.home import Home
 from spotlaunch.watchdog import act, boots, clouds, serve
 
 REAL_TIME = time.time
 
+# From the hand-over to the workers to the written result.
+ACTING = frozenset({"act", "_run", "_launch", "_write", "_forget", "_terminate"})
+
+# Loaded late by those who use them; here once for all watchdogs. Importing them starts no thread.
+LOADED = ("boto3", "requests", "obstore.store", "cryptography.hazmat.primitives.ciphers.aead", "tenacity", "urllib3")
+
 
 def main() -> None:
     # Forked before any thread or connection exists here, so that each child begins as a fresh process does.
-    archive.agent_archive = boots.agent_archive = lambda: (b"not needed: nothing boots here", "0" * 64)
+    for name in LOADED:
+        import_module(name)
+    # Nothing boots here.
+    boots.Boots.__init__.__kwdefaults__["archive"] = lambda: (b"no agent", "0" * 64)
+    serve.make_pass = lambda *of, **how: Pass(env={"AWS_ACCESS_KEY_ID": "none"}, expires_at=REAL_TIME() + 9e4)
     for line in sys.stdin:
         order = json.loads(line)
         read_end, write_end = os.pipe()
@@ -53,13 +64,17 @@ def _watch(order: dict[str, Any], told: int) -> int:
     trace = _dies_at(int(order["line"]), told)
     threading.settrace(trace)
     sys.settrace(trace)
-    try:
-        serve.serve(Home.find(), told=lambda event: None, once=True)
-    finally:
-        sys.settrace(None)
-        threading.settrace(None)
+    look = serve._once
+
+    def look_and_go(watchdog: Any) -> None:
+        look(watchdog)
+        # What it prepares for later machines is not waited for; its lease is that of a dead process then.
         sys.stderr.flush()
-    return 0
+        os._exit(0)
+
+    serve._once = look_and_go
+    serve.serve(Home.find(), told=lambda event: None, once=True)
+    return 1
 
 
 def _dies_at(line: int, told: int) -> Any:
@@ -71,7 +86,8 @@ def _dies_at(line: int, told: int) -> Any:
         return lines
 
     def calls(frame: FrameType, event: str, arg: object) -> Any:
-        return lines if frame.f_code.co_filename == act.__file__ else None
+        ours = frame.f_code.co_filename == act.__file__ and frame.f_code.co_name in ACTING
+        return lines if ours else None
 
     return calls
 
