@@ -153,7 +153,7 @@ def test_a_watchdog_killed_at_any_line_of_a_launch_leaves_one_machine_and_then_n
     with ground_of(cloud, tmp_path) as ground:
         lines = _lines_of_a_launch(ground)
         assert len(lines) >= 15
-        for line in lines:
+        for line in _share(lines, list(FAKES).index(cloud)):
             home = ground.home()
             died = ground.watchdog(home, line=line)
             assert died["status"] == -9, f"line {line} was not reached"
@@ -169,7 +169,7 @@ def test_it_may_also_die_where_the_answer_of_its_launch_was_lost(cloud: str, tmp
         lines = [n for n in ground.watchdog(home)["lines"] if n not in known]
         ground.fake.heal()
         _whole_again(ground, home, 0)
-        assert lines
+        # None, where the provider finds by itself what became of a launch whose answer was lost.
         for line in lines:
             home = ground.home()
             ground.fake.lose_answers(after=True)
@@ -177,6 +177,13 @@ def test_it_may_also_die_where_the_answer_of_its_launch_was_lost(cloud: str, tmp
             ground.fake.heal()
             assert died["status"] == -9, f"line {line} was not reached"
             _whole_again(ground, home, line)
+
+
+def _share(lines: list[int], turn: int) -> list[int]:
+    """All lines with ``FAULT_POINTS=all``. Else each cloud gets two in five, and together they get every line twice."""
+    if os.environ.get("FAULT_POINTS") == "all":
+        return lines
+    return [line for n, line in enumerate(lines) if (n - turn) % len(FAKES) < 2]
 
 
 def _lines_of_a_launch(ground: Ground) -> list[int]:
