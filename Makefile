@@ -11,7 +11,7 @@ N      ?= 200
 JOBS   ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test sim bench fakes fakes-env lint format clean
+.PHONY: help demo test sim rehearsal smoke bench fakes fakes-env lint format clean
 
 help: ## show this
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -68,6 +68,12 @@ test: $(VENV)/.dev ## linters, types, all tests: what CI runs
 
 sim: $(VENV)/.dev ## simulate N worlds (make sim N=1000), or one again (make sim SEED=7)
 	@$(BIN)/python -m tests.sim $(if $(SEED),--seed $(SEED),--worlds $(N))
+
+rehearsal: $(VENV)/.dev ## the demo job on five fake clouds, each machine taken away; about ten minutes
+	@$(BIN)/python -m tests.rehearsal
+
+smoke: $(VENV)/.dev ## each of five fake clouds once: prices, launch, preempt, resume, end
+	@$(BIN)/python -m pytest -q -m e2e tests/e2e/test_smoke.py
 
 bench: $(VENV)/.dev ## how quick the commands are
 	@$(BIN)/python -m tests.bench

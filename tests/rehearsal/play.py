@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from tests.fakes.clouds.fleet import Rented
 from tests.rehearsal.ground import FiveClouds, attempt_of
@@ -133,11 +131,3 @@ class Play:
                     text = (m.folder / "console.log").read_text(errors="replace")
                     consoles.append(f"-- {cloud} {m.id} ({m.key}, {m.why or 'up'}):\n{text[-3000:]}")
         return "\n".join([self.ground.story(name), *consoles])
-
-
-def cheapest(ground: FiveClouds, *gpus: str) -> dict[str, Any]:
-    """The first row of `prices`: what a job should begin on."""
-    asked = [word for gpu in gpus for word in ("--gpu", gpu)]
-    rows = json.loads(ground.ok("prices", *asked, "--json"))["offers"]
-    first: dict[str, Any] = rows[0]
-    return first
