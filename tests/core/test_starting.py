@@ -11,7 +11,7 @@ import pytest
 from spotlaunch.core.decide import hungry
 from spotlaunch.core.draft import IDLE_S
 from spotlaunch.core.facts import Scope
-from spotlaunch.core.policy import ALTERNATIVES, OFFER_MAX_AGE_S
+from spotlaunch.core.policy import ALTERNATIVES, MACHINE_TTL_S, OFFER_MAX_AGE_S
 from spotlaunch.core.rates import Lived
 from spotlaunch.core.spec import CheckpointSpec, Fallback, Limits, Resources, Where
 from tests.core.worlds import (
@@ -284,3 +284,40 @@ def test_a_pool_that_has_taken_machines_all_day_is_not_the_first_choice_any_more
         for lived in ({}, history)
     ]
     assert firsts == [burnt, fresh]
+
+
+# -- what a machine is told -----------------------------------------------------------------------------
+
+
+def test_no_machine_lives_for_ever_and_its_agent_knows_in_time() -> None:
+    [launch] = started(an_offer()).launches
+    assert launch.order.ttl_s == MACHINE_TTL_S
+    assert launch.doc.ttl_left_s == MACHINE_TTL_S - CLOUD.start_s
+    limited = a_new_job(spec=a_spec(limits=Limits(runtime_s=600)))
+    [launch] = started(an_offer(), job=limited).launches
+    assert 600 < launch.order.ttl_s < 600 + 2 * CLOUD.start_s
+
+
+def test_checkpoints_are_more_frequent_where_machines_are_taken_without_a_notice() -> None:
+    def every_s(notice_s: float, market: str = "spot", asked_s: float | None = 900.0) -> float:
+        spec = a_spec(checkpoint=CheckpointSpec(every_s=asked_s))
+        traits = {"cloud": replace(CLOUD, notice_s=notice_s)}
+        after = started(an_offer(pool=a_pool(market=market)), job=a_new_job(spec=spec), traits=traits)
+        return after.launches[0].doc.checkpoint_every_s
+
+    assert every_s(120.0) == 900.0
+    assert every_s(0.0) == 300.0
+    assert every_s(0.0, asked_s=90.0) == 60.0
+    assert every_s(0.0, asked_s=30.0) == 30.0
+    assert every_s(0.0, asked_s=None) == 0.0
+    assert every_s(0.0, market="on-demand") == 900.0
+
+
+def test_an_order_names_the_images_and_the_key_that_the_job_file_asks_for() -> None:
+    spec = a_spec(image="pytorch/pytorch", vm_images={"cloud": "image-7", "other": "image-8"}, ssh_key="ssh-ed25519 A")
+    [launch] = started(an_offer(), job=a_new_job(spec=spec)).launches
+    assert (launch.order.image, launch.order.vm_image, launch.order.ssh_key) == (
+        "pytorch/pytorch",
+        "image-7",
+        "ssh-ed25519 A",
+    )
