@@ -14,8 +14,8 @@ from spotlaunch_providers.aws.regions import Regions
 from spotlaunch_providers.shared.deadline import Deadline
 from spotlaunch_providers.shared.side_by_side import side_by_side
 
-# EC2 gives an instance 8 or 17 hex digits. What looks otherwise is nothing that it ever made.
-_ID = re.compile(r"(i|vol)-(?:[0-9a-f]{8}|[0-9a-f]{17})")
+# EC2 gives 8 or 17 hex digits, others what they like: whether there is such a machine, only the server can say.
+_ID = re.compile(r"(i|vol)-[\w-]{1,64}")
 BATCH = 200  # as many values as one filter takes
 AT_ONCE = 48
 _ABSENT = frozenset(

@@ -102,6 +102,8 @@ UNKNOWN_PARAMETER = frozenset(
         *("InvalidParameterException", "ValidationError", "ValidationException"),
     }
 )
+# What a server says to a call that it does not have: no EC2 of Amazon's, but one that knows machines only.
+UNKNOWN_CALL = frozenset({"InvalidAction", "UnknownOperationException"})
 # What a region says that is not enabled in the account: nothing can be had there.
 NOT_ENABLED = frozenset({"AuthFailure", "OptInRequired"})
 

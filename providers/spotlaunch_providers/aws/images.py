@@ -8,7 +8,7 @@ from spotlaunch.core.facts import Pool, Refused
 from spotlaunch.core.settings import Settings
 from spotlaunch.errors import ProviderError
 from spotlaunch_providers.aws.access import Access
-from spotlaunch_providers.aws.errors import code_of
+from spotlaunch_providers.aws.errors import UNKNOWN_CALL, code_of
 from spotlaunch_providers.aws.kept import Kept
 from spotlaunch_providers.aws.refusals import NOES, as_error, refused
 from spotlaunch_providers.shared.deadline import Deadline
@@ -52,7 +52,7 @@ class Images:
 
     def _find(self, name: str, pool: Pool, arch: str, deadline: Deadline) -> Image:
         region, wanted = self._key(name, pool, arch)
-        ami = wanted
+        ami, rows = wanted, []
         try:
             if wanted.startswith("/"):
                 ami = self._parameter(region, wanted, deadline)
@@ -64,11 +64,13 @@ class Images:
         except ProviderError as e:
             if code_of(e) in NOES and not e.refused:
                 raise _no(pool, f"there is no {wanted}") from e
-            raise
-        if not rows:
-            raise _no(pool, f"there is no {ami}")
-        root = str(rows[0].get("RootDeviceName") or "/dev/sda1")
-        sizes = [(d.get("Ebs") or {}).get("VolumeSize") or 0 for d in rows[0].get("BlockDeviceMappings") or ()]
+            if code_of(e) not in UNKNOWN_CALL or not ami.startswith("ami-"):
+                raise
+        # EC2 refuses an id that it does not know. A server that shows nothing has no list of images, and says at the
+        # launch whether it takes this one.
+        told = rows[0] if rows else {}
+        root = str(told.get("RootDeviceName") or "/dev/sda1")
+        sizes = [(d.get("Ebs") or {}).get("VolumeSize") or 0 for d in told.get("BlockDeviceMappings") or ()]
         return Image(id=ami, root=root, disk_gb=max(sizes, default=0))
 
     def _parameter(self, region: str, name: str, deadline: Deadline) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from spotlaunch.core.chance import draw
-from spotlaunch.core.facts import Launched, Offer, Order, Refused, Scope
+from spotlaunch.core.facts import Launched, Offer, Order, Pool, Refused, Scope
 from spotlaunch.errors import InvalidOrder, OutcomeUnknown, ProviderError, Transient
 from spotlaunch_providers.aws.access import Access
 from spotlaunch_providers.aws.errors import NOT_ENABLED, code_of, told_of
@@ -186,7 +186,7 @@ class Launching:
         if got.seen.phase not in ("starting", "running"):
             return Turned(refused("ended", offer.pool))
         wanted = offer.pool if offer.pool.zone or offer.pool.market == "on-demand" else replace(offer.pool, zone=zone)
-        if got.seen.pool != wanted:
+        if _said(got.seen.pool, wanted) != wanted:
             self._end(got)
             return Turned(refused("other", offer.pool, said=str(got.seen.pool)))
         return Launched(instance_id=got.seen.instance_id, offer=replace(offer, pool=wanted))
@@ -260,3 +260,8 @@ class Launching:
                     offer = replace(self._order.alternatives[0], pool=pool)
                 return Launched(instance_id=found.seen.instance_id, offer=replace(offer, pool=pool))
         return None
+
+
+def _said(got: Pool, wanted: Pool) -> Pool:
+    """The pool of a machine as it was answered; what an answer leaves out does not say that it is another."""
+    return replace(got, instance_type=got.instance_type or wanted.instance_type, zone=got.zone or wanted.zone)

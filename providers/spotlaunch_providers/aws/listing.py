@@ -11,7 +11,7 @@ from typing import TypeVar
 from spotlaunch.core.facts import SeenMachine
 from spotlaunch.errors import ProviderError
 from spotlaunch_providers.aws.access import Access
-from spotlaunch_providers.aws.errors import NOT_ENABLED, code_of
+from spotlaunch_providers.aws.errors import NOT_ENABLED, UNKNOWN_CALL, code_of
 from spotlaunch_providers.aws.keypairs import KeyPairs
 from spotlaunch_providers.aws.machines import Instance, instance_of, volume_of
 from spotlaunch_providers.aws.memory import Memory
@@ -118,7 +118,12 @@ class Listing:
                 {"Name": "status", "Values": ["available"]},
             ],
         )
-        return [volume_of(told, region) for told in rows if told.get("State", "available") == "available"]
+        try:
+            return [volume_of(told, region) for told in rows if told.get("State", "available") == "available"]
+        except ProviderError as e:
+            if code_of(e) not in UNKNOWN_CALL:
+                raise
+            return []  # a server without disks
 
     def _sweep_keys(self, instances: Sequence[Instance], deadline: Deadline) -> None:
         used = {(i.region, i.key_pair) for i in instances if i.alive and i.key_pair}

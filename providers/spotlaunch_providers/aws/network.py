@@ -10,7 +10,7 @@ from spotlaunch.core.facts import Pool
 from spotlaunch.core.settings import Settings
 from spotlaunch.errors import ProviderError, Transient
 from spotlaunch_providers.aws.access import Access
-from spotlaunch_providers.aws.errors import code_of
+from spotlaunch_providers.aws.errors import UNKNOWN_CALL, code_of
 from spotlaunch_providers.aws.kept import Kept
 from spotlaunch_providers.aws.terms import COMMON_TAG
 from spotlaunch_providers.shared.deadline import Deadline
@@ -55,7 +55,7 @@ class Network:
 
     def groups(self, region: str, vpc: str, *, ssh: bool, deadline: Deadline) -> tuple[str, ...]:
         """The ids of the security groups of a machine; those of ours are made where they are missing."""
-        return self._ids.get((region, vpc, ssh), lambda: self._find_groups(region, vpc, ssh, deadline))
+        return self._ids.get((region, vpc, ssh), lambda: self._known_groups(region, vpc, ssh, deadline))
 
     def forget(self, region: str) -> bool:
         """Drop what is kept of a region, which turned out to be stale. Whether there was something."""
@@ -73,8 +73,13 @@ class Network:
             LocationType="availability-zone",
             Filters=[{"Name": "instance-type", "Values": [pool.instance_type]}],
         )
-        # Again by name: a small server may pass over the filter.
-        return tuple(sorted(str(r["Location"]) for r in rows if r.get("InstanceType") == pool.instance_type))
+        try:
+            # Again by name: a small server may pass over the filter.
+            return tuple(sorted(str(r["Location"]) for r in rows if r.get("InstanceType") == pool.instance_type))
+        except ProviderError as e:
+            if code_of(e) not in UNKNOWN_CALL:
+                raise
+            return tuple(sorted(self.subnets(pool.region, deadline=deadline)))  # the launch tells which sell it
 
     def _ask_subnets(self, region: str, deadline: Deadline) -> Mapping[str, Subnet]:
         which = {"Name": "subnet-id", "Values": list(self._chosen)}
@@ -85,8 +90,17 @@ class Network:
         )
         found: dict[str, Subnet] = {}
         for row in rows:
-            found.setdefault(str(row["AvailabilityZone"]), Subnet(id=str(row["SubnetId"]), vpc=str(row["VpcId"])))
+            vpc = str(row.get("VpcId") or "")
+            found.setdefault(str(row.get("AvailabilityZone") or ""), Subnet(id=str(row["SubnetId"]), vpc=vpc))
         return found
+
+    def _known_groups(self, region: str, vpc: str, ssh: bool, deadline: Deadline) -> tuple[str, ...]:
+        try:
+            return self._find_groups(region, vpc, ssh, deadline)
+        except ProviderError as e:
+            if code_of(e) not in UNKNOWN_CALL or self._groups or ssh:
+                raise
+            return ()  # a server without security groups: the network's own, which lets nobody call in either
 
     def _find_groups(self, region: str, vpc: str, ssh: bool, deadline: Deadline) -> tuple[str, ...]:
         chosen = self._ask_groups(region, vpc, "group-id", self._groups, deadline) if self._groups else []
@@ -103,7 +117,8 @@ class Network:
     def _ask_groups(
         self, region: str, vpc: str, name: str, values: Sequence[str], deadline: Deadline
     ) -> list[Mapping[str, Any]]:
-        filters = [{"Name": name, "Values": list(values)}, {"Name": "vpc-id", "Values": [vpc]}]
+        here = [{"Name": "vpc-id", "Values": [vpc]}] if vpc else []
+        filters = [{"Name": name, "Values": list(values)}, *here]
         asked = self._access.pages(
             *("ec2", "describe_security_groups", "SecurityGroups"), region=region, deadline=deadline, Filters=filters
         )
@@ -119,8 +134,8 @@ class Network:
                 deadline=deadline,
                 GroupName=name,
                 Description="Machines of spotlaunch" + (", open for SSH" if name == SSH_GROUP else ": nobody calls in"),
-                VpcId=vpc,
                 TagSpecifications=tags,
+                **({"VpcId": vpc} if vpc else {}),
             )
         except ProviderError as e:
             if code_of(e) not in _DUPLICATE:

@@ -57,7 +57,6 @@ def recipe(order: Order, offer: Offer, ground: Ground, house: House) -> dict[str
         "MinCount": 1,
         "MaxCount": 1,
         "SubnetId": ground.subnet.id,
-        "SecurityGroupIds": list(ground.groups),
         "ClientToken": token(order.launch_key, offer, ground.zone),
         "InstanceInitiatedShutdownBehavior": "terminate",
         # The second version of the metadata service only: it cannot be asked through a proxy by mistake. Two hops, so
@@ -66,6 +65,8 @@ def recipe(order: Order, offer: Offer, ground: Ground, house: House) -> dict[str
         "BlockDeviceMappings": [{"DeviceName": ground.image.root, "Ebs": disk}],
         "TagSpecifications": [{"ResourceType": kind, "Tags": tags} for kind in kinds],
     }
+    if ground.groups:
+        asked["SecurityGroupIds"] = list(ground.groups)
     if order.script:
         asked["UserData"] = order.script  # boto3 encodes it for this call
     if ground.key_pair:

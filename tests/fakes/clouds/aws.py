@@ -61,7 +61,7 @@ class FakeAws(AwsMachines):
         super().__init__(run_machines=run_machines, boot_s=boot_s)
         self.keys: set[str] | None = None
         self.disabled: set[str] = set()
-        self.unknown: set[str] = set()  # parameters that this server is too old for
+        self.unknown: set[str] = set()  # parameters and calls that this server is too old for
         self.lists_all = False  # also regions that are not enabled, without being asked for them
         self.ignored: set[str] = set()  # parameters that it passes over, and says nothing of in its answer
         self.page_rows = 1000
@@ -174,6 +174,8 @@ class FakeAws(AwsMachines):
         form = request.form
         if form.get("Version") != _VERSIONS[service]:
             raise Refused(400, "InvalidParameterValue", f"no version {form.get('Version')}")
+        if form["Action"] in self.unknown:
+            raise Refused(400, "InvalidAction", f"The action {form['Action']} is not valid for this web service.")
         known = PARAMETERS.get(form["Action"])
         if known is None:
             return  # not_found says it

@@ -28,6 +28,7 @@ class AwsGround(FakeCloud):
     def __init__(self) -> None:
         super().__init__()
         self.no_subnets: set[str] = set()
+        self.hidden: set[str] = set()  # of subnets: what is not told
         self.generation = 0  # raised by `renew`: all ids of subnets, groups and images are others then
         self.groups: dict[str, dict[str, Any]] = {}
         self.keys_of: dict[str, dict[str, str]] = {}  # region -> name of a key pair -> its public key
@@ -73,6 +74,7 @@ class AwsGround(FakeCloud):
             }
             for zone, subnet in self.subnets(region).items()
         ]
+        rows = [{k: v for k, v in row.items() if k not in self.hidden} for row in rows]
         words = {"subnet-id": "SubnetId", "default-for-az": "DefaultForAz", "vpc-id": "VpcId"}
         return self.rows_answer("DescribeSubnets", "Subnets", rows, request, words)
 

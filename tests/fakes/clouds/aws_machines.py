@@ -70,6 +70,7 @@ class AwsMachines(AwsMetadata, AwsMarket):
             on_taken=lambda machine: self._end(machine.id, SPOT_END),
         )
         self.instances: dict[str, Instance] = {}
+        self.id_form = ""  # of machines' ids: a form for a number, where it shall not be EC2's
         self.end_s = 0.0
         self.forget_after_s = 3600.0
         self.list_lag_s = 0.0
@@ -209,7 +210,9 @@ class AwsMachines(AwsMetadata, AwsMarket):
     def _make(self, region: str, zone: str, asked: Mapping[str, Any]) -> Instance:
         name, market, now = asked["InstanceType"], market_of(asked), time.time()
         number = str(len(self._tokens) + len(self.fleet.machines))
-        machine_id = self.id_of("i", region, zone, number, str(now))
+        machine_id = (
+            self.id_form.format(int(number)) if self.id_form else self.id_of("i", region, zone, number, str(now))
+        )
         volume = self.id_of("vol", machine_id)
         tags = tags_of(asked, "instance")
         ebs: dict[str, Any] = next((d["Ebs"] for d in asked.get("BlockDeviceMappings", ()) if "Ebs" in d), {})

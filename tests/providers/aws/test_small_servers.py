@@ -11,7 +11,7 @@ from spotlaunch.core.facts import Offer, Want
 from spotlaunch_providers.aws.shapes import shape_of
 from tests.fakes.clouds import aws, aws_data, aws_rules
 from tests.fakes.clouds.aws import FakeAws
-from tests.providers.aws.conftest import Make, gpus
+from tests.providers.aws.conftest import Make, an_offer, an_order, gpus
 
 REGIONS = "us-east-1,eu-west-2,us-west-2"
 
@@ -91,3 +91,41 @@ def test_a_region_that_is_listed_as_not_enabled_is_not_asked(cloud: FakeAws, mak
     cloud.lists_all = True
     make().offers(gpus("H100"))
     assert len(cloud.called("DescribeSpotPriceHistory")) == len(aws_data.REGIONS)
+
+
+# -- machines: what such a server leaves out is not said, and not another machine -----------------------------
+
+
+@pytest.mark.parametrize("market", ["spot", "on-demand"])
+@pytest.mark.parametrize(
+    "left_out", [("InstanceType",), ("Placement",), ("InstanceType", "Placement", "State", "Tags")]
+)
+def test_what_an_answer_leaves_out_of_a_machine_is_not_held_against_it(
+    cloud: FakeAws, make: Make, monkeypatch: pytest.MonkeyPatch, market: Any, left_out: tuple[str, ...]
+) -> None:
+    told = FakeAws.told
+    monkeypatch.setattr(FakeAws, "told", lambda s, i: {k: v for k, v in told(s, i).items() if k not in left_out})
+    launched = make(regions="us-east-1").launch(an_order(an_offer(market=market)))
+    assert launched.offer == an_offer(market=market) and {m.id for m in cloud.fleet.up()} == {launched.instance_id}
+
+
+@pytest.mark.parametrize("zone", ["us-east-1a", ""])
+def test_a_machine_is_had_where_only_the_calls_of_machines_are_known(cloud: FakeAws, make: Make, zone: str) -> None:
+    calls = ("DescribeImages", "DescribeSecurityGroups", "DescribeInstanceTypeOfferings", "DescribeVolumes")
+    cloud.unknown = set(calls)
+    provider = make(regions="us-east-1")
+    launched = provider.launch(an_order(an_offer(zone=zone, market="spot" if zone else "on-demand")))
+    assert [m.instance_id for m in provider.list_machines()] == [launched.instance_id]
+
+
+def test_a_subnet_whose_network_is_not_told_is_used(cloud: FakeAws, make: Make) -> None:
+    cloud.hidden = {"VpcId"}
+    assert make(regions="us-east-1").launch(an_order(an_offer())).refused == ()
+
+
+@pytest.mark.parametrize("form", ["i-{:d}", "i-{:016x}", "i-fake-{:04d}"])
+def test_a_machine_is_ended_whatever_form_its_id_has(cloud: FakeAws, make: Make, form: str) -> None:
+    cloud.id_form = form
+    launched = make(regions="us-east-1").launch(an_order(an_offer()))
+    assert make(regions="us-east-1").terminate([launched.instance_id]) == {}
+    assert not cloud.fleet.left()
