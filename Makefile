@@ -14,7 +14,7 @@ JOBS   ?= 3
 .PHONY: help demo test sim rehearsal smoke bench fakes fakes-env lint format clean
 
 help: ## show this
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 # -- set-up ------------------------------------------------------------------------------------------------
 
@@ -75,7 +75,7 @@ rehearsal: $(VENV)/.dev ## the demo job on five fake clouds, each machine taken 
 smoke: $(VENV)/.dev ## each of five fake clouds once: prices, launch, preempt, resume, end
 	@$(BIN)/python -m pytest -q -m e2e tests/e2e/test_smoke.py
 
-bench: $(VENV)/.dev ## how quick the commands are
+bench: $(VENV)/.dev ## how quick commands, prices, looks and the rest are, on this computer
 	@$(BIN)/python -m tests.bench
 
 fakes: $(VENV)/.dev ## the five clouds as servers on this computer (tests/fakes/README.md); Ctrl-C ends them

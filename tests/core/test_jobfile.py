@@ -476,7 +476,8 @@ def test_the_template_program_saves_when_told_to_leave_and_resumes(tmp_path: Pat
 @pytest.mark.parametrize("file", sorted((ROOT / "configs/jobs").glob("*.yaml")), ids=lambda p: p.name)
 def test_the_job_files_that_users_start_from_are_good(file: Path) -> None:
     env = {"HF_TOKEN": "x", "WANDB_API_KEY": "x"}
-    spec = read_job(file.read_text(), file=str(file), names=["local"], env=env)
+    names = ["aws", "gcp", "azure", "runpod", "vast", "local"]
+    spec = read_job(file.read_text(), file=str(file), names=names, env=env)
     assert spec.run
 
 
