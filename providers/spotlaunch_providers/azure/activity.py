@@ -71,7 +71,8 @@ def _text(row: Any, key: str) -> str:
 
 def _value(row: Mapping[str, Any], key: str) -> str:
     """Names come as ``{"value": ..., "localizedValue": ...}``."""
-    return _text(row.get(key), "value")
+    told = row.get(key)
+    return told if isinstance(told, str) else _text(told, "value")
 
 
 def _time(at: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from spotlaunch import errors
 from spotlaunch_providers.azure.account import Account
-from spotlaunch_providers.azure.errors import Judge, words
+from spotlaunch_providers.azure.errors import BARE, Judge, words
 from spotlaunch_providers.shared.deadline import Deadline
 from spotlaunch_providers.shared.http import Reply
 from spotlaunch_providers.shared.redact import Redactor
@@ -20,8 +20,7 @@ _UNDER_WAY = frozenset({"inprogress", "accepted", "running", "creating", "updati
 
 _EMPTY = Reply(status=202, body=None)
 
-# A "no" without a word is one all the same.
-_BARE = {400: "BadRequest", 401: "AuthenticationFailed", 403: "Forbidden", 412: "PreconditionFailed"}
+_BARE = {**BARE, 412: "PreconditionFailed"}
 
 
 class No(errors.ProviderError):

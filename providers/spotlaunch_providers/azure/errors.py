@@ -150,7 +150,7 @@ _LATER: Mapping[str, Code] = {
     },
     **{
         code: Code(errors.NotFound, "pool", "it is gone")
-        for code in ("ResourceNotFound", "ResourceGroupNotFound", "ResourceGroupBeingDeleted")
+        for code in ("ResourceNotFound", "ResourceGroupNotFound", "ResourceGroupBeingDeleted", "NotFound")
     },
 }
 
@@ -172,6 +172,8 @@ CODES: Mapping[str, tuple[Code, ...]] = {
     **_SEVERAL,
 }
 _WRAPPINGS = frozenset({"InvalidTemplateDeployment", "DeploymentFailed", "QuotaExceeded", "MultipleErrorsOccurred"})
+# A "no" without a word is one all the same.
+BARE: Mapping[int, str] = {400: "BadRequest", 401: "AuthenticationFailed", 403: "Forbidden", 404: "NotFound"}
 _FOLDED = {code.lower(): rows for code, rows in CODES.items()}
 
 
@@ -187,11 +189,12 @@ def as_error(
 ) -> errors.ProviderError:
     """The error that a refused *read* stands for, in Azure's words where the table does not know it.
 
-    That is `Transient`, but for HTTP 400: the same question would have the same answer.
+    That is `Transient`, but for HTTP 400 and 404: the same question would have the same answer.
     """
     row = found(code, said, status)
-    if row is None and status == 400:
-        return errors.InvalidOrder(redact(f"{code}: {said}"))
+    if row is None and status in (400, 404):
+        lasting = errors.InvalidOrder if status == 400 else errors.NotFound
+        return lasting(redact(f"{code}: {said}"))
     if row is None:
         kind = errors.Throttled if status == 429 else errors.Transient
         return kind(redact(f"{code}: {said}"), hint="try again", retry_after_s=retry_after_s)
@@ -210,10 +213,8 @@ class Judge:
         if reply.status < 300:
             return None
         code, said = words(reply.body)
-        if not code and reply.status == 401:
-            code = "AuthenticationFailed"
-        if not code and reply.status == 400:
-            code, said = "BadRequest", "it answered with HTTP 400"
+        if not code:
+            code, said = BARE.get(reply.status, ""), f"it answered with HTTP {reply.status}"
         if not code:
             return None
         return as_error(code, said, status=reply.status, redact=self._redact, retry_after_s=reply.retry_after_s)

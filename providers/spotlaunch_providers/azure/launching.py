@@ -7,11 +7,12 @@ it, so the operation is followed for a while. After an answer that was lost no o
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from spotlaunch import errors
-from spotlaunch.core.facts import Launched, Offer, Order, Refused, Scope
+from spotlaunch.core.facts import Launched, Offer, Order, Pool, Refused, Scope
 from spotlaunch_providers.azure import machine
 from spotlaunch_providers.azure.arm import Arm, No
 from spotlaunch_providers.azure.constants import ALLOCATION_S, COMPUTE_VERSION, GROUPS_VERSION, LAUNCH_S, PUT_S
@@ -147,7 +148,11 @@ class Launching:
         """The network or the group could not be had. Nothing that bills was made, whatever became of the call."""
         if isinstance(error, No):
             redact = self.arm.redact
-            known = refusal(error.code, error.said, offer, status=0, redact=redact, retry_after_s=error.retry_after_s)
+            # Broken calls are as good as "no" here. But one code means "too many calls" by its status alone.
+            status = error.status if error.status == 429 else 0
+            known = refusal(
+                error.code, error.said, offer, status=status, redact=redact, retry_after_s=error.retry_after_s
+            )
             if known is not None:
                 return known
         kind = type(error) if isinstance(error, errors.NotAuthorized | errors.Throttled) else errors.Transient
@@ -273,7 +278,7 @@ class Launching:
         """The alternative that a machine came from; where it is none of them, what the machine tells."""
         pool = pool_of(row)
         told = Offer(pool=pool, price_usd_hour=Decimal(0), seen_at=self.now())
-        return next((o for o in self.order.alternatives if o.pool == pool), told)
+        return next((o for o in self.order.alternatives if _same(o.pool, pool)), told)
 
     # -- ending ------------------------------------------------------------------------------------------
 
@@ -295,6 +300,16 @@ class Launching:
 
 
 def _is_what_was_asked_for(row: dict[str, Any], offer: Offer) -> bool:
-    """Size and market, which decide GPU, count and price. Azure says them again in its answer."""
-    got = pool_of(row)
-    return (got.instance_type.lower(), got.market) == (offer.pool.instance_type.lower(), offer.pool.market)
+    """Size and market, which decide GPU, count and price. Azure says them again in its answer; what it does not say
+    is no reason to end the machine."""
+    got, asked = pool_of(row), offer.pool
+    if not got.instance_type and "priority" not in row["properties"]:
+        return True
+    return got.instance_type.lower() in ("", asked.instance_type.lower()) and got.market == asked.market
+
+
+def _same(one: Pool, other: Pool) -> bool:
+    """Azure spells sizes now so, now so."""
+    return replace(one, instance_type="") == replace(other, instance_type="") and (
+        one.instance_type.lower() == other.instance_type.lower()
+    )

@@ -14,7 +14,7 @@ from spotlaunch.errors import ProviderError, Transient
 from spotlaunch_providers.azure import activity
 from spotlaunch_providers.azure.account import Account
 from spotlaunch_providers.azure.constants import COMPUTE_VERSION, GROUPS_VERSION, LIST_S, NETWORK_VERSION
-from spotlaunch_providers.azure.machines import is_ending, made_at, of_group_row, of_rows
+from spotlaunch_providers.azure.machines import is_ending, is_our_group, made_at, of_group_row, of_rows
 from spotlaunch_providers.azure.memory import Memory
 from spotlaunch_providers.azure.names import OWNER, is_key, last, of_group
 from spotlaunch_providers.shared.deadline import Deadline
@@ -71,7 +71,7 @@ class Listing:
                 raise answer
             whole.append(answer)
         rows, statuses, groups = whole
-        return rows, statuses, {str(g.get("name") or "").lower(): g for g in groups if is_key(_name(g))}
+        return rows, statuses, {_name(g): g for g in groups if is_key(_name(g)) and is_our_group(g, self._owner)}
 
     def _pages(self, api: Api, path: str, version: str, params: Mapping[str, str], deadline: Deadline) -> list[Row]:
         first = {"api-version": version, **params}

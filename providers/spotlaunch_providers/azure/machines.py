@@ -52,7 +52,8 @@ def pool_of(row: Mapping[str, Any]) -> Pool:
     """Where a machine stands, as offers name it."""
     properties = row.get("properties") or {}
     size = str((properties.get("hardwareProfile") or {}).get("vmSize") or "")
-    market: Market = "spot" if str(properties.get("priority") or "").lower() == "spot" else "on-demand"
+    said = properties.get("priority") or _marks(row).get(MARKET) or ""
+    market: Market = "spot" if str(said).lower() == "spot" else "on-demand"
     region = str(row.get("location") or "").replace(" ", "").lower()
     return Pool(provider="azure", region=region, zone="", instance_type=size, market=market)
 
@@ -121,6 +122,12 @@ def of_group_row(row: Mapping[str, Any]) -> SeenMachine:
         phase="stopped",
         detail="its resource group is left",
     )
+
+
+def is_our_group(row: Mapping[str, Any], owner: str) -> bool:
+    """Whether a group is ``owner``'s: what is listed is ended, so that Azure's filter is not relied on."""
+    marks = _marks(row)
+    return is_ours(marks, owner) if marks else str(row.get("name") or "").lower().startswith(f"sl-{owner}-")
 
 
 def made_at(row: Mapping[str, Any]) -> float:

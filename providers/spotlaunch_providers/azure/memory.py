@@ -36,7 +36,7 @@ class Missing:
         return replace(
             self.machine,
             phase="gone",
-            ended_at=self.told.at,
+            ended_at=self.told.at or self.since,
             ending_reason=self.told.reason,
             detail=self.told.detail,
             ssh="",

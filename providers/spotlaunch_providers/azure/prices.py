@@ -18,6 +18,7 @@ from spotlaunch_providers.azure.constants import FOREIGN_REGIONS
 _MACHINES = "Virtual Machines"
 # Some rows of H100 sizes say "Srs Win", not "Windows".
 _NOT_LINUX = " win"
+_ALWAYS = "1970-01-01T00:00:00Z"
 _NOT_A_MACHINE = ("low priority", "cloudservices", "cloud services", "dedicated")
 
 
@@ -72,7 +73,7 @@ def _read(raw: Any, now: float) -> _Row | None:
     size, region = words["armSkuName"], words["armRegionName"].replace(" ", "").lower()
     if not size or not region or region.startswith(FOREIGN_REGIONS) or not _is_linux_machine(raw, words):
         return None
-    start_s, end_s = _moment(raw.get("effectiveStartDate")), _moment(raw.get("effectiveEndDate"))
+    start_s, end_s = _moment(raw.get("effectiveStartDate", _ALWAYS)), _moment(raw.get("effectiveEndDate"))
     if start_s is None or start_s > now:
         return None
     if end_s is not None and (end_s < start_s or end_s <= now):
@@ -87,7 +88,9 @@ def _read(raw: Any, now: float) -> _Row | None:
 def _is_linux_machine(raw: Mapping[str, Any], words: Mapping[str, str]) -> bool:
     if raw.get("serviceName", _MACHINES) != _MACHINES:
         return False
-    if raw.get("type") != "Consumption" or raw.get("currencyCode") != "USD" or raw.get("unitOfMeasure") != "1 Hour":
+    # What was asked for, or is so for all machines, need not be said.
+    usual = {"type": "Consumption", "currencyCode": "USD", "unitOfMeasure": "1 Hour"}
+    if any(raw.get(key, word) != word for key, word in usual.items()):
         return False
     if _NOT_LINUX in words["productName"].lower() or raw.get("tierMinimumUnits"):
         return False
