@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from spotlaunch.core.settings import Settings
-from spotlaunch.errors import Throttled, Transient
+from spotlaunch.errors import NotFound, Throttled, Transient
 from spotlaunch_providers.shared.apikey import ApiKey
 from spotlaunch_providers.shared.deadline import Deadline
 from spotlaunch_providers.vast import figures
 from spotlaunch_providers.vast.credentials import credentials
-from spotlaunch_providers.vast.errors import Refusal, contract_of, judge, judge_create
+from spotlaunch_providers.vast.errors import Nowhere, Refusal, contract_of, judge, judge_create, judge_one
 from spotlaunch_providers.vast.pace import Pace
 
 ENDPOINT = "https://console.vast.ai"
@@ -30,6 +30,7 @@ class Asking:
         self.credentials = found
         self._api = found.api(endpoint, judge=judge)
         self._creates = found.api(endpoint, judge=judge_create)
+        self._one = found.api(endpoint, judge=judge_one)
         # A server on this computer that wants no key wants no pauses either: it is a rehearsal.
         self._margin = 0.0 if found.anonymous else margin
         self._pace = {kind: self._new_pace(kind) for kind in ("create", "destroy", "show")}
@@ -79,7 +80,7 @@ class Asking:
     def contract(self, contract: int, *, deadline: Deadline) -> Row | None:
         """One contract; None where there is none (or none yet: it may lag)."""
         self._pace["show"].wait(deadline)
-        answer = self._api.get(f"/api/v0/instances/{contract}/", deadline=deadline)
+        answer = self._one.get(f"/api/v0/instances/{contract}/", deadline=deadline)
         row = answer.get("instances") if isinstance(answer, Mapping) else None
         return row if isinstance(row, Mapping) else None
 
@@ -95,10 +96,25 @@ class Asking:
         pace = self._pace["destroy"]
         pace.wait(deadline)
         try:
-            self._api.once("DELETE", f"/api/v0/instances/{contract}/", body={}, deadline=deadline)
+            self._one.once("DELETE", f"/api/v0/instances/{contract}/", body={}, deadline=deadline)
         except Throttled as e:
             pace.rest(e.retry_after_s or 0.0)
             raise
+        except Nowhere:
+            if self._is_gone(contract, deadline):
+                raise NotFound("there is no such machine") from None
+            raise
+
+    def _is_gone(self, contract: str, deadline: Deadline) -> bool:
+        """Whether a 404 that says nothing else meant the machine, and not the key. Raises a `ProviderError`."""
+        try:
+            return self.contract(int(contract), deadline=deadline) is None
+        except NotFound:
+            return True
+        except Nowhere:
+            # It says the same of the machine itself: then a key that is good elsewhere is good.
+            self.account(deadline=deadline)
+            return True
 
     def allow_shell(self, contract: int, ssh_key: str, *, deadline: Deadline) -> None:
         """Let the holder of a public key into one machine."""

@@ -101,6 +101,20 @@ def judge(reply: Reply) -> errors.ProviderError | None:
     return error
 
 
+class Nowhere(errors.NotAuthorized):
+    """A 404 without a code for one machine: a refused key, or the machine is gone. Stays inside of this adapter."""
+
+
+def judge_one(reply: Reply) -> errors.ProviderError | None:
+    """As `judge`, for a call that names a machine: raises `Nowhere` for what may mean it."""
+    error = judge(reply)
+    said = _said(reply.body)
+    code = str(reply.body.get("error") or "") if isinstance(reply.body, Mapping) else ""
+    if error is not None and reply.status == 404 and _named(code, said) is None:
+        return Nowhere(error.message, hint=error.hint)
+    return error
+
+
 class Refusal(errors.ProviderError):
     """A create was turned down by ``code``. ``contract``: what was made all the same, and bills (0: nothing)."""
 

@@ -13,6 +13,7 @@ import pytest
 from spotlaunch import errors
 from spotlaunch_providers.vast.asking import ENDPOINT
 from spotlaunch_providers.vast.ending import end_command
+from tests.fakes.clouds.server import Response
 from tests.fakes.clouds.vast import FakeVast
 from tests.fakes.waiting import eventually
 from tests.providers.vast.conftest import Connect, ask, offered, order, sell
@@ -69,6 +70,34 @@ def test_a_refused_key_that_is_told_by_404_is_not_taken_for_an_end(connect: Conn
     ids = rent(cloud, 1)
     cloud.keys, cloud.key_404 = {"another"}, True
     assert set(connect().terminate(ids)) == set(ids)
+
+
+@pytest.mark.parametrize(
+    "said", ["Not Found", {"detail": "Not Found"}, {"success": False, "msg": "Instance not found"}]
+)
+@pytest.mark.parametrize("times", [1, 2], ids=["the end", "the question too"])
+def test_a_404_without_a_code_is_no_refused_key_where_the_key_is_good(
+    connect: Connect, cloud: FakeVast, said: object, times: int
+) -> None:
+    ids = rent(cloud, 1)
+    cloud.refusals = {"server-error": Response(status=404, body=said)}  # type: ignore[misc]
+    cloud.fail("server-error", path="/instances/999/", times=times)
+    assert connect().terminate(["999", *ids]) == {}
+    assert cloud.contracts == {}, "what is gone does not keep the others from ending"
+
+
+def test_a_404_without_a_code_for_what_is_still_there_is_told(connect: Connect, cloud: FakeVast) -> None:
+    (machine,) = rent(cloud, 1)
+    cloud.refusals = {"server-error": Response(status=404, body="")}  # type: ignore[misc]
+    cloud.fail("server-error", times=1)
+    assert set(connect().terminate([machine])) == {machine}
+
+
+def test_a_404_for_everything_is_a_refused_key(connect: Connect, cloud: FakeVast) -> None:
+    (machine,) = rent(cloud, 1)
+    cloud.refusals = {"server-error": Response(status=404, body="")}  # type: ignore[misc]
+    cloud.fail("server-error")
+    assert "key is refused" in connect().terminate([machine])[machine]
 
 
 @pytest.mark.parametrize("kind", ["throttle", "server-error", "bad-gateway", "drop", "malformed", "truncated"])
