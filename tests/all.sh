@@ -28,7 +28,7 @@ stage "types" "$BIN/mypy"
 stage "dead code" "$BIN/vulture"
 stage "unit and contract tests" "$BIN/python" -m pytest -q -n "$JOBS" -m "not e2e"
 stage "simulation" "$BIN/python" -m tests.sim --worlds "$WORLDS"
-# These mostly wait for the clock, so four go side by side; the crowd wants both cores for itself.
+# These mostly wait for the clock, so eight go side by side; the crowd wants both cores for itself.
 stage "a crowd of jobs" "$BIN/python" -m pytest -q -m e2e tests/e2e/test_crowd.py
-stage "end-to-end tests" "$BIN/python" -m pytest -q -n 4 --dist loadscope -m e2e --ignore tests/e2e/test_crowd.py
+stage "end-to-end tests" "$BIN/python" -m pytest -q -n 8 --dist load -m e2e --ignore tests/e2e/test_crowd.py
 printf '%s\n\nALL PASSED in %s s\n' "$summary" "$(($(date +%s) - began))"
