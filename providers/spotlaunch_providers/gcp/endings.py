@@ -45,13 +45,16 @@ def of(operations: Iterable[Mapping[str, Any]], machines: Iterable[Listed], *, o
     by_number: dict[str, list[Mapping[str, Any]]] = {}
     by_name: dict[str, list[Mapping[str, Any]]] = {}
     for operation in operations:
-        by_number.setdefault(str(operation.get("targetId", "")), []).append(operation)
+        by_number.setdefault(str(operation.get("targetId") or ""), []).append(operation)
         zone = tail(operation.get("zone"))
         by_name.setdefault(f"{zone}/{tail(operation.get('targetLink'))}", []).append(operation)
     found = {}
     for machine in machines:
         id_ = machine.seen.instance_id
-        mine = by_number.get(machine.number, []) if machine.number else by_name.get(id_, [])
+        named = by_name.get(id_, [])
+        # One that tells no number may be of this bearer of the name.
+        mine = [*by_number.get(machine.number, []), *(o for o in named if not o.get("targetId"))]
+        mine = mine if machine.number else named
         if (ending := _ending(mine, machine, owner)) is not None:
             found[id_] = ending
     return found

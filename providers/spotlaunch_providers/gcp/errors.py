@@ -87,6 +87,11 @@ def _misfit() -> Code:
     return Code(errors.InvalidOrder, "pool", "Google does not make such a machine", _SETTINGS, quotes=True)
 
 
+def _policy() -> Code:
+    told = "a policy of the organization forbids it"
+    return _read(errors.NotAuthorized, told, "ask who administers it", quotes=True)
+
+
 def _lost() -> Code:
     return Code(errors.OutcomeUnknown, "account", "something broke at Google while it made the machine")
 
@@ -131,9 +136,8 @@ CODES: Mapping[str, Code] = {
     "badRequest": _read(errors.InvalidOrder, "Google does not understand the question", quotes=True),
     "required": _read(errors.InvalidOrder, "Google misses something in the question", quotes=True),
     "INVALID_ARGUMENT": _read(errors.InvalidOrder, "Google does not understand the question", quotes=True),
-    "CONDITION_NOT_MET": _read(
-        errors.NotAuthorized, "a policy of the organization forbids it", "ask who administers it", quotes=True
-    ),
+    "CONDITION_NOT_MET": _policy(),
+    "conditionNotMet": _policy(),
     # their side
     "internalError": _broken(),
     "backendError": _broken(),

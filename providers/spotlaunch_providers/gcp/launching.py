@@ -22,6 +22,8 @@ from spotlaunch_providers.gcp.account import Account
 from spotlaunch_providers.gcp.answers import mapping, understood
 from spotlaunch_providers.gcp.blueprint import KEY, body
 from spotlaunch_providers.gcp.ending import end
+from spotlaunch_providers.gcp.errors import SERVICE
+from spotlaunch_providers.gcp.errors import judge as judge_read
 from spotlaunch_providers.gcp.listing import every
 from spotlaunch_providers.gcp.machines import PLACED, is_mine, pool
 from spotlaunch_providers.gcp.names import insert_token, instance_id, machine_name
@@ -175,21 +177,44 @@ class Launching:
 
         An error while waiting refuses nothing: the insert was accepted, and the listing tells what became of it.
         """
-        path = f"{self._path}/zones/{offer.pool.zone}/operations/{operation['name']}/wait"
+        path = f"{self._path}/zones/{offer.pool.zone}/operations/{operation['name']}"
         until = Deadline(min(WAIT_S, self.deadline.left_s() - LOOK_S))
+        blocks = True  # a small server has no `wait`, or one that answers at once
         while operation.get("status") != "DONE":
             if until.left_s() <= 0 or self._placed(offer.pool.zone):
                 return None
             turn = Deadline(min(SLICE_S, until.left_s()))
             try:
-                operation = mapping(self.account.compute().once("POST", path, deadline=turn))
+                if blocks:
+                    operation = mapping(self.account.compute().once("POST", f"{path}/wait", deadline=turn))
+                else:
+                    operation = self._looked(path, operation, turn)
             except errors.ProviderError:
-                if turn.left_s() > 0.1:
+                if turn.left_s() > 0.1 and not blocks:
                     return None  # refused or broken, and it would be so at once again
+            blocks = blocks and turn.left_s() < turn.seconds / 2
         failed = operation.get("error")
         if not isinstance(failed, Mapping):
             return None
         return verdict(failed)
+
+    def _looked(self, path: str, operation: Mapping[str, Any], deadline: Deadline) -> Mapping[str, Any]:
+        """The operation, looked at a few times with the pauses of repeated reads. Raises as a read does."""
+        pending = False
+
+        def judged(reply: Reply) -> errors.ProviderError | None:
+            nonlocal pending
+            error = judge_read(reply, service=SERVICE)
+            status = reply.body.get("status") if isinstance(reply.body, Mapping) else None
+            pending = error is None and reply.status < 300 and status in STATES[:2]
+            return errors.Transient("not done yet") if pending else error
+
+        try:
+            return mapping(self.account.changes(judged).get(path, deadline=deadline))
+        except errors.Transient:
+            if pending:
+                return operation
+            raise
 
     def _placed(self, zone: str) -> bool:
         found = self._instance(zone)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from spotlaunch.core.facts import SeenMachine
-from spotlaunch.errors import InvalidOrder, ProviderError
+from spotlaunch.errors import InvalidOrder, NotFound, ProviderError
 from spotlaunch_providers.gcp import endings, leftovers
 from spotlaunch_providers.gcp.account import Account
 from spotlaunch_providers.gcp.answers import mapping, next_token, understood
@@ -166,7 +166,8 @@ class Roll:
         machines = [p.last for p in puzzles]
 
         def ask(words: str) -> list[Mapping[str, Any]]:
-            params = {"filter": words, "maxResults": str(PAGE), "orderBy": "creationTimestamp desc"}
+            filter_ = {"filter": words} if words else {}
+            params = {**filter_, "maxResults": str(PAGE), "orderBy": "creationTimestamp desc"}
             page = self._account.compute().once(
                 "GET", f"{path}/aggregated/operations", deadline=deadline, params=params
             )
@@ -174,19 +175,30 @@ class Roll:
 
         try:
             try:
-                rows = ask(endings.operations_filter(self._owner))
+                # A server that does not know the first filter refuses it, or finds nothing by it.
+                rows = self._first(ask, endings.operations_filter(self._owner)) or ask(endings.PREEMPTED_FILTER)
             except InvalidOrder:
-                rows = ask(endings.PREEMPTED_FILTER)
+                rows = ask("")
             return understood(lambda: endings.of(rows, machines, owner=self._owner))
         except ProviderError:
             return {}
+
+    @staticmethod
+    def _first(ask: Callable[[str], list[Mapping[str, Any]]], words: str) -> list[Mapping[str, Any]]:
+        try:
+            return ask(words)
+        except InvalidOrder:
+            return []
 
     def _left_over(
         self, path: str, words: str, here: Mapping[str, Listed], began: float, deadline: Deadline
     ) -> list[SeenMachine]:
         """Disks that outlived their machines: looked for now and then, since all are made to go with them."""
         if began - self._leftovers_at >= LEFTOVERS_EVERY_S:
-            rows = every(self._account, path, "disks", words, deadline)
+            try:
+                rows = every(self._account, path, "disks", words, deadline)
+            except NotFound:
+                rows = []  # a server without disks: that there is the project, the machines have told
             mine = [(zone, disk) for zone, disk in rows if is_mine(disk, self._owner)]
             self._leftovers = understood(lambda: leftovers.disks(mine, now=began))
             self._leftovers_at = began

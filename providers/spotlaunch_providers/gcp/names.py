@@ -9,7 +9,7 @@ import uuid
 
 MOST = 63  # characters of a name or a label
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
-_ZONE = re.compile(r"[a-z]+-[a-z]+[0-9]+-[a-z]")
+_ZONE = re.compile(r"[a-z]+-[a-z]+[0-9]+-[a-z][a-z0-9]*")  # also us-central1-ai1a
 _SIGN_BYTES = 6
 
 

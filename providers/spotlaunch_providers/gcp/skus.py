@@ -125,7 +125,8 @@ def _named(words: str) -> tuple[Part | None, str]:
 def _price_hour(sku: Mapping[str, Any], part: Part) -> Decimal | None:
     infos = sku.get("pricingInfo") or ()
     expression = (infos[-1].get("pricingExpression") or {}) if infos else {}  # the list is in order of time
-    hours = _UNITS[part].get(str(expression.get("usageUnit")))
+    # Not said: the unit in which the list has this part.
+    hours = _UNITS[part].get(str(expression.get("usageUnit") or next(iter(_UNITS[part]))))
     tiers = expression.get("tieredRates") or ()
     if hours is None or not tiers:
         return None

@@ -23,6 +23,13 @@ def test_what_is_absent_or_no_id_of_ours_has_ended(cloud: FakeGcp, renting: Make
     assert renting().terminate(ids) == {}
 
 
+def test_machines_of_zones_for_ai_are_ended(cloud: FakeGcp, renting: Make) -> None:
+    renting().terminate(["us-central1-ai1a/sl-o-job-1-0"])
+    assert [c.path.partition("/zones/")[2] for c in cloud.calls if c.method == "DELETE"] == [
+        "us-central1-ai1a/instances/sl-o-job-1-0"
+    ]
+
+
 def test_one_that_fails_does_not_spoil_the_others_and_is_told_without_the_account(
     cloud: FakeGcp, renting: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

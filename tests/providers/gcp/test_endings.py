@@ -36,6 +36,12 @@ def test_operations_on_an_earlier_bearer_of_the_name_say_nothing() -> None:
     assert reason(earlier, machine=listed(number="")) == "preempted"
 
 
+def test_an_operation_that_tells_no_number_is_of_the_bearer_of_the_name() -> None:
+    unnumbered = {k: v for k, v in operation("compute.instances.preempted").items() if k != "targetId"}
+    assert reason(unnumbered) == "preempted"
+    assert reason(unnumbered | {"targetLink": f"{BASE}/instances/sl-o-job-2-0"}) == "nothing"
+
+
 @pytest.mark.parametrize("kind", endings.BY_GOOGLE)
 def test_what_google_did_counts_before_what_was_asked(kind: str) -> None:
     deleted, theirs = operation("delete"), operation(kind, user="system")

@@ -80,6 +80,21 @@ def test_waiting_that_fails_refuses_nothing(cloud: FakeGcp, renting: Make) -> No
     assert time.monotonic() - began < 2 and len(inserts(cloud)) == 1
 
 
+@pytest.mark.parametrize("how", ["no-wait", "at-once"])
+def test_a_refusal_is_heard_where_no_call_waits_for_it(
+    cloud: FakeGcp, renting: Make, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    cloud.refuse_s = cloud.place_s = 0.4
+    cloud.wait_most_s = 0.0
+    if how == "no-wait":
+        cloud.fail("forbidden", path="/wait")
+    cloud.run_dry(zone="us-central1-a")
+    launched = renting().launch(order(offer(), offer(zone="us-central1-b")))
+    assert [r.error for r in launched.refused] == ["NoCapacity"]
+    assert launched.offer.pool.zone == "us-central1-b"
+    assert len([c for c in cloud.calls if "/operations/" in c.path]) < 12
+
+
 # -- refusals ----------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -280,6 +281,34 @@ def test_where_operations_cannot_be_filtered_by_name_preemptions_still_are(
     )
     cloud.preempt(ID, notice_s=30)
     assert only(up).ending_reason == "preempted"
+
+
+@pytest.mark.parametrize("known", ["operationType", "-"])
+def test_preemptions_are_found_whatever_filters_are_known(
+    cloud: FakeGcp, up: GcpProvider, monkeypatch: pytest.MonkeyPatch, known: str
+) -> None:
+    """One server finds nothing by a filter that it does not know; another refuses all."""
+    aggregated = cloud.aggregated
+    no = Response(status=400, body={"error": {"errors": [{"reason": "invalid", "message": "filter"}]}})
+
+    def lists(request: Any, key: str, kind: str, rows: Any) -> Response:
+        words = request.query.get("filter", "")
+        if key != "operations" or not words or known in words:
+            return aggregated(request, key, kind, rows)
+        return no if known == "-" else Response(body={"items": {}})
+
+    monkeypatch.setattr(cloud, "aggregated", lists)
+    cloud.preempt(ID, notice_s=30)
+    assert only(up).ending_reason == "preempted"
+
+
+def test_a_server_without_disks_lists_its_machines(
+    cloud: FakeGcp, up: GcpProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aggregated = cloud.aggregated
+    no = Response(status=404, body={"error": {"errors": [{"reason": "notFound", "message": "no such list"}]}})
+    monkeypatch.setattr(cloud, "aggregated", lambda r, key, *a: no if key == "disks" else aggregated(r, key, *a))
+    assert only(up).phase in ("starting", "running")
 
 
 def test_a_second_machine_of_a_name_is_not_taken_for_the_first(cloud: FakeGcp, up: GcpProvider) -> None:

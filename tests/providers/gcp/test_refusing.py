@@ -50,6 +50,7 @@ FACTS = {
     "invalid": ("InvalidOrder", "pool"),
     "required": ("InvalidOrder", "pool"),
     "CONDITION_NOT_MET": ("NotAuthorized", "account"),
+    "conditionNotMet": ("NotAuthorized", "account"),
     "IP_SPACE_EXHAUSTED": ("QuotaExceeded", "region"),
     "IP_SPACE_EXHAUSTED_WITH_DETAILS": ("QuotaExceeded", "region"),
     "resourceInUseByAnotherResource": ("Transient", "pool"),

@@ -106,3 +106,11 @@ def test_money_is_exact_and_plain(units: int, nanos: int) -> None:
     amount = money({"currencyCode": "USD", "units": str(units), "nanos": nanos})
     assert amount is not None and int(amount.scaleb(9)) == units * 10**9 + nanos
     assert "E+" not in str(plain(amount))
+
+
+@pytest.mark.parametrize("words", ["Nvidia L4 GPU running in Virginia", "SSD backed Local Storage in Virginia"])
+def test_a_price_whose_unit_is_not_told_is_in_the_usual_one(words: str) -> None:
+    usual = sku(words, unit="GiBy.mo" if words.startswith("SSD") else "h")
+    untold = sku(words)
+    del untold["pricingInfo"][0]["pricingExpression"]["usageUnit"]
+    assert read(untold) == read(usual) != {}
