@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from spotlaunch.core import policy
 from spotlaunch.core.attempts import finish
 from spotlaunch.core.book import Attempt, Job, Refusal
 from spotlaunch.core.choosing import BOTH, affordable, rank_for, too_poor, why_waiting
 from spotlaunch.core.draft import Draft
+from spotlaunch.core.facts import Market
 from spotlaunch.core.handover import hand_over, may_return, return_to_spot
 from spotlaunch.core.hold import heed_condition, hold, is_held, release
 from spotlaunch.core.limits import cannot_start
@@ -56,7 +59,7 @@ def _find_machine(draft: Draft, job: Job, live: list[Attempt]) -> None:
             hold(draft, job, asked, fitting)
             return
         job = release(draft, job, everything)
-    spot_possible = everything.possible("spot")
+    spot_possible = _may_come(draft, job, everything, "spot")
     markets = policy.markets_now(job, now=draft.now, spot_possible=spot_possible)
     ranking = heed_condition(job, rank_for(draft, job, asked, key, markets))
     candidates = [o for o in ranking.candidates if affordable(draft, job, o)]
@@ -67,6 +70,16 @@ def _find_machine(draft: Draft, job: Job, live: list[Attempt]) -> None:
         finish(draft, job, "failed", f"limits.cost_usd (${job.spec.limits.cost_usd}) leaves too little for a start")
     elif live or not _hopeless(draft, job, asked, ranking):  # one with a machine may yet end well within its notice
         _wait(draft, job, asked, ranking, markets)
+
+
+def _may_come(draft: Draft, job: Job, ranking: Ranking, market: Market) -> bool:
+    """Whether a market has an offer for this job, now or later: where all its orders are invalid it never will."""
+    never = [r for r in draft.refusals() if r.error == "InvalidOrder" and r.job == job.name and _counts(r, job, draft)]
+    later = (t.offer for t in ranking.turned_down if t.filter in PASSING)
+    return any(
+        o.pool.market == market and not any(r.scope.covers(o.pool) for r in never)
+        for o in (*ranking.candidates, *later)
+    )
 
 
 def _hopeless(draft: Draft, job: Job, asked: Asked, ranking: Ranking) -> bool:
@@ -83,10 +96,26 @@ def _hopeless(draft: Draft, job: Job, asked: Asked, ranking: Ranking) -> bool:
         return False
     if not all(any(r.scope.covers(t.offer.pool) for r in refused) for t in fitting):
         return False
-    why = [f"{r.scope}: {r.reason}" + (f" (hint: {r.hint})" if r.hint else "") for r in refused]
-    why += [f"{name}: {asked.failures[name]}" for name in sorted(asked.shut)]
+    why = _reasons(refused) + [f"{name}: {asked.failures[name]}" for name in sorted(asked.shut)]
     finish(draft, job, "failed", "no provider can give it a machine: " + "; ".join(dict.fromkeys(why)))
     return True
+
+
+# What a provider calls invalid without a word on what to do. All others come with a hint of their own.
+INVALID_HINT = "check `image` and `resources` in the job file; if they are right, please report it"
+
+# So many scopes that were refused for the same reason are named.
+SCOPES_TOLD = 3
+
+
+def _reasons(refused: Iterable[Refusal]) -> list[str]:
+    """Each reason once, with where it was given and what to do."""
+    scopes: dict[str, list[str]] = {}
+    for r in refused:
+        hint = r.hint or (INVALID_HINT if r.error == "InvalidOrder" else "")
+        scopes.setdefault(r.reason + (f" (hint: {hint})" if hint else ""), []).append(str(r.scope))
+    more = {why: f" and {len(s) - SCOPES_TOLD} more" if len(s) > SCOPES_TOLD else "" for why, s in scopes.items()}
+    return [f"{', '.join(s[:SCOPES_TOLD])}{more[why]}: {why}" for why, s in scopes.items()]
 
 
 def _counts(refusal: Refusal, job: Job, draft: Draft) -> bool:

@@ -14,6 +14,7 @@ from spotlaunch.core.facts import Scope
 from spotlaunch.core.policy import ALTERNATIVES, MACHINE_TTL_S, OFFER_MAX_AGE_S
 from spotlaunch.core.rates import Lived
 from spotlaunch.core.spec import CheckpointSpec, Fallback, Limits, Resources, Where
+from spotlaunch.core.start import INVALID_HINT
 from tests.core.worlds import (
     CLOUD,
     NOW,
@@ -209,7 +210,33 @@ def invalid(**changes: Any) -> Any:
 def test_a_job_whose_every_offer_is_called_invalid_fails_with_the_reason() -> None:
     after = started(an_offer(), refusals=[invalid()])
     assert after.job.state == "failed"
-    assert after.job.reason == "no provider can give it a machine: cloud:us-1a/big/spot: no such image"
+    assert (
+        after.job.reason
+        == f"no provider can give it a machine: cloud:us-1a/big/spot: no such image (hint: {INVALID_HINT})"
+    )
+
+
+def test_a_reason_given_in_many_places_is_told_once_with_its_hint() -> None:
+    pools = [a_pool(zone=f"us-1{zone}") for zone in "abcde"]
+    told = {"reason": "no such image", "hint": "name another"}
+    refusals = [invalid(scope=Scope.of(p), **told) for p in pools]
+    after = started(*(an_offer(pool=p) for p in pools), refusals=refusals)
+    where = "cloud:us-1a/big/spot, cloud:us-1b/big/spot, cloud:us-1c/big/spot and 2 more"
+    assert after.job.reason == f"no provider can give it a machine: {where}: no such image (hint: name another)"
+
+
+def test_on_demand_is_not_waited_for_where_every_spot_order_is_invalid() -> None:
+    after = started(an_offer(), PAID_OFFER, refusals=[invalid()])
+    assert [launch.order.alternatives[0] for launch in after.launches] == [PAID_OFFER]
+    waiting = started(
+        an_offer(), PAID_OFFER, an_offer("1.10", a_pool(zone="us-1b"), available="no"), refusals=[invalid()]
+    )
+    assert waiting.launches == [], "there may be spot machines later"
+
+
+def test_an_invalid_order_of_another_job_says_nothing_of_spot_for_this_one() -> None:
+    after = started(an_offer(available="no"), PAID_OFFER, refusals=[invalid(job="other")])
+    assert after.launches == []
 
 
 def test_a_job_with_an_offer_that_nobody_called_invalid_waits_for_it() -> None:
