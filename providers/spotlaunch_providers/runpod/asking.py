@@ -93,9 +93,11 @@ class Asking:
 def _next_cursor(page: Any) -> str:
     """The next page's token; empty on the last. A page may be short, or empty, and yet not be the last [L]."""
     pagination = page.get("pagination") if isinstance(page, Mapping) else None
-    if not isinstance(pagination, Mapping) or pagination.get("hasNextPage") is not True:
+    if not isinstance(pagination, Mapping):
         return ""
     cursor = pagination.get("nextCursor")
+    if not pagination.get("hasNextPage", bool(cursor)):
+        return ""
     if not isinstance(cursor, str) or not cursor:
         raise Transient("says that there are more pods, and not where", hint="try again")
     return cursor

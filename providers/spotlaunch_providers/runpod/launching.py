@@ -115,7 +115,9 @@ class Launching:
     def taken(self, pod: Mapping[str, Any], offer: Offer) -> Offer:
         """The offer as it was had: at the price it bills, in the data center where it stands."""
         paid = pods.paid_usd_hour(pod, offer, disk=pods.disk_gb(self.order))
-        pool = replace(offer.pool, region=pods.region_of(pod) or offer.pool.region)
+        region = pods.region_of(pod)
+        same = region.lower() in ("", offer.pool.region.lower())
+        pool = offer.pool if same else replace(offer.pool, region=region)
         if (paid, pool) == (offer.price_usd_hour, offer.pool):
             return offer
         return replace(offer, price_usd_hour=paid, pool=pool)

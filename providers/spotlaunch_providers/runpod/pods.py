@@ -104,14 +104,14 @@ def paid_usd_hour(pod: Mapping[str, Any], offer: Offer, *, disk: int) -> Decimal
 
 def region_of(pod: Mapping[str, Any]) -> str:
     """Its data center, or the community; empty where RunPod does not say yet."""
-    return REGIONS[COMMUNITY] if pod.get("cloud") == COMMUNITY else str(pod.get("dataCenterId") or "")
+    return REGIONS[COMMUNITY] if _upper(pod.get("cloud")) == COMMUNITY else str(pod.get("dataCenterId") or "")
 
 
 def pool_of(pod: Mapping[str, Any]) -> Pool:
     """Where a pod is. One without GPUs has a type of its own name."""
     gpu = _mapping(pod.get("gpu"))
     region = region_of(pod) or REGIONS[SECURE]
-    type_ = instance_type(str(gpu["id"]), count) if (count := _gpus(gpu)) else "no-gpu"
+    type_ = instance_type(str(gpu.get("id") or "gpu"), count) if (count := _gpus(gpu)) else "no-gpu"
     return Pool(provider="runpod", region=region, zone="", instance_type=type_, market="on-demand")
 
 
@@ -126,9 +126,9 @@ def differs(pod: Mapping[str, Any], offer: Offer) -> bool:
         same = gpu.get("id") == offer.extra["gpu_id"] or canonical(str(gpu.get("id"))) == offer.gpu
         if not same or _gpus(gpu) != int(offer.extra["count"]):
             return True
-    if pod.get("cloud") not in (None, offer.extra["cloud"]):
+    if _upper(pod.get("cloud")) not in ("", offer.extra["cloud"]):
         return True
-    return offer.pool.region not in REGIONS.values() and region not in ("", offer.pool.region)
+    return offer.pool.region not in REGIONS.values() and region.upper() not in ("", offer.pool.region.upper())
 
 
 def what(pod: Mapping[str, Any]) -> str:
@@ -172,9 +172,9 @@ def _state(pod: Mapping[str, Any]) -> tuple[SeenPhase, EndReason, str]:
 
 
 def _gpus(gpu: Mapping[str, Any]) -> int:
-    """How many there are. RunPod may leave out a one."""
-    count = gpu.get("count", 1)
-    return max(0, count) if gpu.get("id") and isinstance(count, int) else 0
+    """How many there are. RunPod may leave out a one, or their name."""
+    count = gpu.get("count", 1 if gpu.get("id") else 0)
+    return max(0, count) if isinstance(count, int) else 0
 
 
 def _ssh(pod: Mapping[str, Any]) -> str:
@@ -196,6 +196,11 @@ def _at(text: Any) -> float | None:
         return datetime.fromisoformat(text).timestamp() if isinstance(text, str) else None
     except ValueError:
         return None
+
+
+def _upper(word: Any) -> str:
+    """A word of RunPod's for a place; empty where it says none."""
+    return str(word or "").upper()
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
