@@ -283,7 +283,7 @@ def test_where_operations_cannot_be_filtered_by_name_preemptions_still_are(
     assert only(up).ending_reason == "preempted"
 
 
-@pytest.mark.parametrize("known", ["operationType", "-"])
+@pytest.mark.parametrize("known", ["operationType", "none"])
 def test_preemptions_are_found_whatever_filters_are_known(
     cloud: FakeGcp, up: GcpProvider, monkeypatch: pytest.MonkeyPatch, known: str
 ) -> None:
@@ -295,7 +295,7 @@ def test_preemptions_are_found_whatever_filters_are_known(
         words = request.query.get("filter", "")
         if key != "operations" or not words or known in words:
             return aggregated(request, key, kind, rows)
-        return no if known == "-" else Response(body={"items": {}})
+        return no if known == "none" else Response(body={"items": {}})
 
     monkeypatch.setattr(cloud, "aggregated", lists)
     cloud.preempt(ID, notice_s=30)
@@ -303,12 +303,13 @@ def test_preemptions_are_found_whatever_filters_are_known(
 
 
 def test_a_server_without_disks_lists_its_machines(
-    cloud: FakeGcp, up: GcpProvider, monkeypatch: pytest.MonkeyPatch
+    cloud: FakeGcp, renting: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    renting().launch(order())
     aggregated = cloud.aggregated
     no = Response(status=404, body={"error": {"errors": [{"reason": "notFound", "message": "no such list"}]}})
     monkeypatch.setattr(cloud, "aggregated", lambda r, key, *a: no if key == "disks" else aggregated(r, key, *a))
-    assert only(up).phase in ("starting", "running")
+    assert only(renting()).phase in ("starting", "running")
 
 
 def test_a_second_machine_of_a_name_is_not_taken_for_the_first(cloud: FakeGcp, up: GcpProvider) -> None:
