@@ -30,8 +30,6 @@ from spotlaunch.errors import SpotlaunchError
 
 # The object that the letter came from: what it was sealed for.
 _NAME = re.compile(r"jobs/[^/?]+/start/\d+")
-# The usual root folder is of a computer that is ours alone, so that its age is the age of our machine.
-OWN_ROOT = Path("/opt/spotlaunch")
 
 
 def enter(url: str, key: str) -> None:
@@ -53,7 +51,9 @@ def main() -> int:
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123  (a device)
         os.dup2(nothing.fileno(), 0)
     try:
-        start = Start(code.parent, code, read_letter(code.parent / "letter", name, key))
+        # Our parent is the boot script, which may have waited long for a package or the letter.
+        doc = read_letter(code.parent / "letter", name, key)
+        start = Start(code.parent, code, doc, script_s=age_s(os.getppid()))
         start.live()
     except SpotlaunchError as e:
         say("start", f"error: {e.message}" + (f"\nhint: {e.hint}" if e.hint else ""))
@@ -72,16 +72,17 @@ def read_letter(file: Path, name: str, key: str) -> StartDoc:
 
 
 class Start:
-    """One machine from its letter to its end. ``root`` is our folder on it, ``code`` where our package lies."""
+    """One machine from its letter to its end. ``root`` is our folder on it, ``code`` where our package lies,
+    ``script_s`` for how long its boot script runs."""
 
-    def __init__(self, root: Path, code: Path, doc: StartDoc) -> None:
+    def __init__(self, root: Path, code: Path, doc: StartDoc, *, script_s: float = 0.0) -> None:
         self._root = root
         self._code = code
         self._doc = doc
         self._scratch = root / "job"
         self._scratch.mkdir(mode=0o700, exist_ok=True)
         self._agent: subprocess.Popen[bytes] | None = None
-        self._lived_s = lived_s(root)
+        self._lived_s = lived_s(root, script_s=script_s)
 
     def live(self) -> None:
         """The attempt, then the end of the machine; does not return."""
@@ -149,24 +150,24 @@ def agent_env(doc: StartDoc, machine: Mapping[str, str], *, root: Path, library:
     }
 
 
-def lived_s(root: Path, *, now: float | None = None) -> float:
+def lived_s(root: Path, *, script_s: float = 0.0, now: float | None = None) -> float:
     """For how long this machine has lived, as far as can be told: it may have been started again meanwhile."""
     now = time.time() if now is None else now
     began = root / "began"
     try:
         known = float(began.read_text())
     except (OSError, ValueError):
-        known = now
-        began.write_text(f"{now}\n")
-    return max(0.0, now - known, age_s() if root == OWN_ROOT else 0.0)
+        known = now - script_s
+        began.write_text(f"{known}\n")
+    return max(now - known, script_s)
 
 
-def age_s(proc: Path = Path("/proc")) -> float:
-    """The age of the first process: of the machine since it booted, or of the container. 0 where nobody tells."""
+def age_s(pid: int, proc: Path = Path("/proc")) -> float:
+    """The age of a process. Not of the computer, which may be older than our machine. 0 where nobody tells."""
     try:
         up_s = float((proc / "uptime").read_text().split()[0])
         # After the name in brackets, the 20th field is when it started, in ticks since the boot (proc(5)).
-        ticks = int((proc / "1" / "stat").read_text().rpartition(")")[2].split()[19])
+        ticks = int((proc / str(pid) / "stat").read_text().rpartition(")")[2].split()[19])
         return max(0.0, up_s - ticks / os.sysconf("SC_CLK_TCK"))
     except (OSError, ValueError, IndexError):
         return 0.0

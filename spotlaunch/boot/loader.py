@@ -11,24 +11,28 @@ What is secret in it (the link and the key) reaches Python through standard inpu
 
 from __future__ import annotations
 
+import hashlib
+
 from spotlaunch.core.facts import SCRIPT_MOST_BYTES
 from spotlaunch.errors import UsageError
 
 # `up` says that the guard is awake (`agent.guard`). The sleeper in the background is for what hangs: a package
-# manager, a network without an answer. AL2023 and RHEL 9 have an old `python3`, and newer ones beside it.
+# manager, a network without an answer. AL2023 and RHEL 9 have an old `python3`, and newer ones beside it. The folder is
+# the letter's own, for machines of a rehearsal may share a disk; where an image's user is not root it lies elsewhere.
 _BEGIN = """#!/bin/sh
 umask 77
-R=${SPOTLAUNCH_ROOT:-/opt/spotlaunch}
+R=${SPOTLAUNCH_ROOT:-/opt/spotlaunch/%s}
 end(){ while :;do
 """
 _FIND_PYTHON = """
 sleep 20;done;}
+mkdir -p $R||R=/tmp$R
 mkdir -p $R;chmod 700 $R;cd $R||end
 [ -e left ]&&end
 rm -f up
 (sleep 900;[ -e up ]||end)&
-new(){ for P in python3 python3.13 python3.12 python3.11;do
-$P -c 'import sys;sys.exit(sys.version_info<(3,10))'&&return;done;false;}
+new(){ for V in '' .13 .12 .11;do P=python3$V
+$P -c 'import sys;exit(sys.version_info<(3,10))'&&return;done;false;}
 until new 2>/dev/null;do
 apt-get update&&
 DEBIAN_FRONTEND=noninteractive apt-get -yo DPkg::Lock::Timeout=99 install python3 ca-certificates||
@@ -40,7 +44,7 @@ trap 'kill $C;X=exit' TERM
 _FETCH = """$P -uc '
 import hashlib,io,json,os,sys,time,zipfile
 from urllib.request import*
-U,H,K=sys.stdin.read().split("\\n")[:3]
+U,H,K=[l[:-1]for l in sys.stdin]
 def get(u,h):return urlopen(Request(u,None,dict([h.split(": ",1)])if h else{}),None,60).read()
 T=time.time()
 while not os.path.exists("letter"):
@@ -51,7 +55,7 @@ while not os.path.exists("letter"):
   open("l","wb").write(b);os.rename("l","letter")
  except Exception as e:
   print("spotlaunch:",type(e),getattr(e,"code",""))
-  if time.time()-T>600:sys.exit(1)
+  if time.time()-T>600:exit(1)
   time.sleep(5)
 os.chdir("code")
 from spotlaunch.agent.start import enter
@@ -82,7 +86,8 @@ def loader(*, url: str, header: str = "", key: str, end_command: str) -> str:
         raise UsageError("a machine's script needs a link, a key and a command that ends the machine")
     if header and ": " not in header:
         raise UsageError("the header of a machine's script must be a line `Name: value`")
-    script = _BEGIN + end_command.strip() + _FIND_PYTHON + _FETCH + f"{url}\n{header}\n{key}" + _WAIT
+    name = hashlib.sha256(url.encode()).hexdigest()[:8]
+    script = _BEGIN % name + end_command.strip() + _FIND_PYTHON + _FETCH + f"{url}\n{header}\n{key}" + _WAIT
     size = len(script.encode())
     if size > SCRIPT_MOST_BYTES:
         raise UsageError(

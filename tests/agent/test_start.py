@@ -81,16 +81,23 @@ def test_a_machine_that_was_started_again_has_lived_since_its_first_start(tmp_pa
     assert lived_s(tmp_path, now=500.0) == 0.0, "its clock was set back"
 
 
-def test_the_age_of_a_machine_is_that_of_its_first_process(tmp_path: Path) -> None:
+def test_a_machine_has_lived_since_its_boot_script_began(tmp_path: Path) -> None:
+    assert lived_s(tmp_path, script_s=300.0, now=1000.0) == 300.0
+    assert lived_s(tmp_path, script_s=5.0, now=1600.0) == 900.0, "started again"
+    assert lived_s(tmp_path, script_s=5.0, now=500.0) == 5.0, "its clock was set back"
+
+
+def test_the_age_of_a_machine_is_that_of_its_boot_script_and_not_of_the_computer(tmp_path: Path) -> None:
     ticks = os.sysconf("SC_CLK_TCK")
-    (tmp_path / "1").mkdir()
     (tmp_path / "uptime").write_text("5000.5 9000.0\n")
-    fields = ["S", *["0"] * 18, str(4000 * ticks), *["0"] * 20]
-    (tmp_path / "1" / "stat").write_text(f"1 (a name) with (brackets)) {' '.join(fields)}\n")
-    assert age_s(tmp_path) == pytest.approx(1000.5)
-    (tmp_path / "1" / "stat").write_text("rubbish")
-    assert age_s(tmp_path) == 0.0
-    assert age_s(tmp_path / "nowhere") == 0.0
+    for pid, since_s in ((1, 10), (77, 4000)):
+        (tmp_path / str(pid)).mkdir()
+        fields = ["S", *["0"] * 18, str(since_s * ticks), *["0"] * 20]
+        (tmp_path / str(pid) / "stat").write_text(f"{pid} (a name) with (brackets)) {' '.join(fields)}\n")
+    assert age_s(77, tmp_path) == pytest.approx(1000.5)
+    (tmp_path / "77" / "stat").write_text("rubbish")
+    assert age_s(77, tmp_path) == 0.0
+    assert age_s(77, tmp_path / "nowhere") == 0.0
 
 
 def test_the_key_goes_on_through_a_pipe_and_the_name_comes_from_the_link(tmp_path: Path) -> None:

@@ -46,3 +46,13 @@ def test_what_is_too_long_is_refused_with_its_sizes() -> None:
 def test_what_would_break_out_of_its_line_is_refused(bad: dict[str, str]) -> None:
     with pytest.raises(UsageError):
         loader(**{"url": "https://x", "key": KEY, "end_command": "true", **bad})
+
+
+def test_machines_that_share_a_disk_have_folders_of_their_own() -> None:
+    def folder(url: str) -> str:
+        script = loader(url=url, key=KEY, end_command="true")
+        return next(line for line in script.splitlines() if line.startswith("R=")).rpartition(":-")[2]
+
+    one, other = (folder(f"https://h/jobs/a/start/{n}") for n in (1, 2))
+    assert one.startswith("/opt/spotlaunch/") and one != other
+    assert folder("https://h/jobs/a/start/1") == one, "the same script runs again at each boot"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import subprocess
 import sys
@@ -207,6 +208,19 @@ def test_a_python_that_is_too_old_is_passed_over(store: Store, cloud: Cloud, tmp
     path = bare_path(tmp_path / "bin", python3="exit 1\n", **{"python3.11": REAL})
     cloud.rent(store.script(store.put_letter(order(run="echo done"), store.start_doc())), {"PATH": path})
     assert store.when(lambda s: s.phase == "left", "the end of the job").exit_code == 0
+
+
+def test_a_user_who_may_not_write_where_we_usually_are_gets_another_folder(store: Store, cloud: Cloud) -> None:
+    root = Path(f"/dev/null/{secrets.token_hex(8)}")
+    script = store.script(store.put_letter(order(run="echo done"), store.start_doc()))
+    machine = cloud.rent(script, {"SPOTLAUNCH_ROOT": str(root)})
+    try:
+        assert store.when(lambda s: s.phase == "left", "the end of the job").exit_code == 0
+        soon(lambda: not machine.alive, "the machine's end")
+        assert Path(f"/tmp{root}/left").exists()
+    finally:
+        cloud.fleet.end(machine.id, "the test")
+        shutil.rmtree(f"/tmp{root}")
 
 
 def test_a_machine_that_hangs_on_its_way_ends_itself(store: Store, cloud: Cloud, tmp_path: Path) -> None:
