@@ -151,7 +151,7 @@ def event(kind: str = "Preempt", name: str = "vm-1", **more: Any) -> dict[str, A
 
 def test_an_interruption_is_a_notice_with_its_time(service: Service, heard: Heard) -> None:
     watcher = Imds(heard.ears, base=service.url)
-    assert watcher.turn() == 5.0
+    assert watcher.turn() == 1.0
     assert heard.notices == []
     service.say(ACTION, json.dumps({"action": "terminate", "time": "2026-09-18T08:22:00Z"}))
     watcher.turn()
@@ -274,6 +274,25 @@ def test_events_of_others_and_short_pauses_are_none(service: Service, heard: Hea
     assert heard.notices == [None], "it has begun: nobody knows how much time is left"
 
 
+@pytest.mark.parametrize("name", ["VM-1", "{}", "<html>a page</html>", ""])
+def test_an_event_of_this_machine_is_heard_however_its_name_is_told(name: str, service: Service, heard: Heard) -> None:
+    watcher = ScheduledEvents(heard.ears, base=service.url)
+    service.say("name", name)
+    service.say("events", event(name="vm-1"))
+    watcher.turn()
+    assert heard.notices == [None]
+
+
+def test_an_event_that_is_scheduled_later_tells_its_time_then_and_its_start_is_no_news(
+    service: Service, heard: Heard
+) -> None:
+    watcher = ScheduledEvents(heard.ears, base=service.url)
+    for not_before, status in (("", "Scheduled"), (formatdate(5000, usegmt=True), "Scheduled"), ("", "Started")):
+        service.say("events", event(NotBefore=not_before, EventStatus=status))
+        watcher.turn()
+    assert heard.notices == [None, 5000.0]
+
+
 def test_an_event_is_acknowledged_only_when_we_say_so(service: Service, heard: Heard) -> None:
     watcher = ScheduledEvents(heard.ears, base=service.url)
     watcher.acknowledge()
@@ -332,6 +351,24 @@ def test_a_service_that_has_answered_once_is_asked_again_soon() -> None:
     pace = Pace()
     pace.after_answer()
     assert max(pace.after_failure() for _ in range(20)) == LONGEST_PAUSE_S
+
+
+@pytest.mark.parametrize("status", [400, 404, 429, 500, 503])
+def test_a_service_that_refuses_from_the_beginning_is_there_and_asked_again_soon(
+    status: int, service: Service, heard: Heard
+) -> None:
+    service.refusals = {"server-error": Response(status=status)}  # type: ignore[misc]
+    service.fail("server-error")
+    for watcher in every_watcher(heard, service.url):
+        for question in watcher.questions():
+            assert max(question._turn() for _ in range(12)) <= LONGEST_PAUSE_S
+
+
+def test_a_slow_service_is_waited_for(service: Service, heard: Heard) -> None:
+    service.fail("latency", seconds=4.0)
+    service.say(ACTION, json.dumps({"action": "terminate", "time": "2026-09-18T08:22:00Z"}))
+    Imds(heard.ears, base=service.url).turn()
+    assert heard.notices == [1789719720.0]
 
 
 def test_an_address_that_is_none_is_no_answer() -> None:

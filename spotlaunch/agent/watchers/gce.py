@@ -19,7 +19,7 @@ from spotlaunch.agent.watchers.watcher import Ears, Pace, Question, Watcher
 BASE = "http://metadata.google.internal"
 PREEMPTED = "/computeMetadata/v1/instance/preempted"
 MAINTENANCE = "/computeMetadata/v1/instance/maintenance-event"
-HANG_S, SHORT_HANG_S, TIMEOUT_S = 60, 5, 5.0
+HANG_S, SHORT_HANG_S, TIMEOUT_S = 60, 1, 10.0
 MAINTENANCE_S = 60.0
 # A server that answers a hanging request at once, without news, is asked once a second.
 QUICK_S, LOOK_S = 0.9, 1.0
@@ -83,7 +83,7 @@ class _Value:
         if answer.status != 200:
             # Without an answer nobody knows what was missed: then first ask for the value as it is.
             self._known = None
-            return self._pace.after_failure()
+            return self._pace.after_failure(answer.status)
         self._pace.after_answer()
         self._etag, self._waited = answer.headers.get("etag", ""), bool(wait)
         news = answer.text != self._known

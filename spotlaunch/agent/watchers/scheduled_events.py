@@ -8,6 +8,7 @@ said only when nothing is left to save here.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -20,9 +21,12 @@ EVENTS = "/metadata/scheduledevents?api-version=2020-07-01"
 OWN_NAME = "/metadata/instance/compute/name?api-version=2021-02-01&format=text"
 HEADERS = {"Metadata": "true"}
 LOOK_S = 1.0
-FIRST_TIMEOUT_S, TIMEOUT_S = 130.0, 5.0
+FIRST_TIMEOUT_S, TIMEOUT_S = 130.0, 10.0
+# What stands between an event and its notice, or between the last checkpoint and our leaving, must not take long.
+NAME_TIMEOUT_S, ACK_TIMEOUT_S = 2.0, 5.0
 # What ends the job's processes here. `Freeze` pauses the machine for seconds, and is none of them.
 ENDING = ("Preempt", "Terminate", "Reboot", "Redeploy")
+_NAME = re.compile(r"[\w.-]{1,128}")
 
 
 class ScheduledEvents(Watcher):
@@ -35,7 +39,7 @@ class ScheduledEvents(Watcher):
         self._look_s = look_s
         self._pace = Pace()
         self._name: str | None = None
-        self._heard: dict[str, None] = {}
+        self._heard: dict[str, float | None] = {}
 
     def questions(self) -> Sequence[Question]:
         return [Question(self.turn, "Scheduled Events")]
@@ -45,12 +49,13 @@ class ScheduledEvents(Watcher):
             self._base, EVENTS, headers=HEADERS, timeout_s=TIMEOUT_S if self._pace.answered else FIRST_TIMEOUT_S
         )
         if answer.status != 200:
-            return self._pace.after_failure()
+            return self._pace.after_failure(answer.status)
         self._pace.after_answer()
         for event in self._mine(json.loads(answer.body)):
-            if event["EventId"] not in self._heard:
-                self._heard[event["EventId"]] = None
-                self._ears.notice(moment(event.get("NotBefore")))
+            event_id, at = event["EventId"], moment(event.get("NotBefore"))
+            if event_id not in self._heard or (self._heard[event_id] is None and at is not None):
+                self._heard[event_id] = at
+                self._ears.notice(at)
         return self._look_s
 
     def acknowledge(self) -> None:
@@ -58,7 +63,7 @@ class ScheduledEvents(Watcher):
         if self._heard:
             body = json.dumps({"StartRequests": [{"EventId": event_id} for event_id in self._heard]}).encode()
             headers = {**HEADERS, "Content-Type": "application/json"}
-            ask(self._base, EVENTS, headers=headers, timeout_s=TIMEOUT_S, method="POST", body=body)
+            ask(self._base, EVENTS, headers=headers, timeout_s=ACK_TIMEOUT_S, method="POST", body=body)
 
     def _mine(self, said: Any) -> Iterator[Mapping[str, Any]]:
         events = said.get("Events") if isinstance(said, dict) else None
@@ -68,15 +73,17 @@ class ScheduledEvents(Watcher):
             # Machines of one group hear of each other's events.
             resources = event.get("Resources") or []
             name = self._own_name()
-            if isinstance(event.get("EventId"), str) and (not name or not resources or name in resources):
+            named = {str(resource).lower() for resource in resources}
+            if isinstance(event.get("EventId"), str) and (not name or not named or name.lower() in named):
                 yield event
 
     def _own_name(self) -> str:
         """This machine's name, asked once there is an event; empty where nobody tells."""
         if self._name is None:
-            answer = ask(self._base, OWN_NAME, headers=HEADERS, timeout_s=TIMEOUT_S)
+            answer = ask(self._base, OWN_NAME, headers=HEADERS, timeout_s=NAME_TIMEOUT_S)
             if answer.status == 200:
-                self._name = answer.text
+                # What is no name must not make us deaf to our own end.
+                self._name = answer.text if _NAME.fullmatch(answer.text) else ""
             elif answer.status in (400, 404):
                 self._name = ""
         return self._name or ""

@@ -12,9 +12,9 @@ from spotlaunch.agent.console import say
 # Between two questions, whatever a service answers: a hanging request that does not hang must not become a hot loop.
 LEAST_PAUSE_S = 0.2
 # A service that is there but fails is asked again soon, for a notice may be as short as half a minute.
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
-# One that has never answered is not there: not this cloud, or switched off.
-ABSENT_PAUSE_S = 60.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 2.0
+# One that has never answered, not even by a refusal, is not there: not this cloud, switched off, or not yet up.
+ABSENT_PAUSE_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,10 @@ class Pace:
     answered: bool = False
     pause_s: float = FIRST_PAUSE_S
 
-    def after_failure(self) -> float:
-        pause_s = self.pause_s
+    def after_failure(self, status: int = 0) -> float:
+        """``status``: of the answer; 0 where there was none."""
+        self.answered = self.answered or status > 0
+        pause_s = min(self.pause_s, LONGEST_PAUSE_S) if self.answered else self.pause_s
         self.pause_s = min(2 * pause_s, LONGEST_PAUSE_S if self.answered else ABSENT_PAUSE_S)
         return pause_s
 
