@@ -1,7 +1,7 @@
 #!/bin/sh
 # All that must hold before a change goes in, quick things first; the first stage that fails ends it.
 # `make test` runs it. BIN: where the tools are; JOBS: tests side by side; WORLDS: how many to simulate.
-BIN=${BIN:-.venv/bin} JOBS=${JOBS:-2} WORLDS=${WORLDS:-200}
+BIN=${BIN:-.venv/bin} JOBS=${JOBS:-2} WORLDS=${WORLDS:-100}
 began=$(date +%s)
 summary=
 
@@ -26,9 +26,9 @@ stage "lint" "$BIN/ruff" check .
 stage "layout" "$BIN/ruff" format --check .
 stage "types" "$BIN/mypy"
 stage "dead code" "$BIN/vulture"
-stage "unit and contract tests" "$BIN/python" -m pytest -q -n "$JOBS" -m "not e2e"
+stage "unit and contract tests" "$BIN/python" -m pytest -q -n "$JOBS" --durations 25 --durations-min 3 -m "not e2e"
 stage "simulation" "$BIN/python" -m tests.sim --worlds "$WORLDS"
-# These mostly wait for the clock, so eight go side by side; the crowd wants both cores for itself.
+# These mostly wait for the clock, so five go side by side; the crowd wants both cores for itself.
 stage "a crowd of jobs" "$BIN/python" -m pytest -q -m e2e tests/e2e/test_crowd.py
-stage "end-to-end tests" "$BIN/python" -m pytest -q -n 8 --dist load -m e2e --ignore tests/e2e/test_crowd.py
+stage "end-to-end tests" "$BIN/python" -m pytest -q -n 5 --dist load -m e2e --ignore tests/e2e/test_crowd.py
 printf '%s\n\nALL PASSED in %s s\n' "$summary" "$(($(date +%s) - began))"

@@ -180,10 +180,10 @@ def test_it_may_also_die_where_the_answer_of_its_launch_was_lost(cloud: str, tmp
 
 
 def _share(lines: list[int], turn: int) -> list[int]:
-    """All lines with ``FAULT_POINTS=all``. Else each cloud gets two in five, and together they get every line twice."""
+    """All lines with ``FAULT_POINTS=all``. Else each cloud gets one in five, and together they get every line."""
     if os.environ.get("FAULT_POINTS") == "all":
         return lines
-    return [line for n, line in enumerate(lines) if (n - turn) % len(FAKES) < 2]
+    return [line for n, line in enumerate(lines) if (n - turn) % len(FAKES) == 0]
 
 
 def _lines_of_a_launch(ground: Ground) -> list[int]:
