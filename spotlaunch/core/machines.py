@@ -96,8 +96,8 @@ def _listed(draft: Draft, machine: Machine, seen: SeenMachine) -> None:
         # The call's answer was lost, and it had worked. Adopting costs nothing; launching again would.
         _adopt(draft, machine, seen)
     elif machine.state == "up":
-        # The provider's clock says what it bills.
-        draft.set_machine(machine, up_at=seen.started_at or machine.up_at, seen_at=machine.seen_at or draft.now)
+        up_at = _up_at(machine, seen) or machine.up_at
+        draft.set_machine(machine, up_at=up_at, seen_at=machine.seen_at or draft.now)
     elif machine.state == "ending" and draft.now - (machine.asked_at or 0.0) >= ASK_AGAIN_S:
         draft.set_machine(machine, asked_at=draft.now, instance_id=seen.instance_id)
         draft.terminate(machine.pool.provider, seen.instance_id)
@@ -109,13 +109,18 @@ def _listed(draft: Draft, machine: Machine, seen: SeenMachine) -> None:
         endings.heed(draft, machine, seen)
 
 
+def _up_at(machine: Machine, seen: SeenMachine) -> float | None:
+    """Since when it is billed, by its provider's clock, if that tells. None was billed before it was thought of."""
+    return None if seen.started_at is None else max(seen.started_at, machine.intended_at)
+
+
 def _adopt(draft: Draft, machine: Machine, seen: SeenMachine) -> None:
     taken = next((_as_changes(a) for a in machine.alternatives if a.pool == seen.pool), {"pool": seen.pool})
     draft.set_machine(
         machine,
         state="up",
         instance_id=seen.instance_id,
-        up_at=seen.started_at or draft.now,
+        up_at=_up_at(machine, seen) or draft.now,
         seen_at=draft.now,
         alternatives=(),
         **taken,

@@ -130,3 +130,9 @@ def test_a_machine_of_whose_end_nothing_is_told_ended_between_the_listing_that_h
     for before_at, ended_at in ((None, NOW - 1), (NOW - 11, NOW - 6)):
         seen_before = replace(world, listings=(replace(listing, before_at=before_at),))
         assert played(seen_before).machine().ended_at == ended_at
+
+
+def test_no_machine_is_billed_from_before_it_was_thought_of() -> None:
+    machine = a_machine(intended_at=NOW - 60)
+    after = look(a_job(), [an_attempt()], [machine], listed=[seen(machine, started_at=NOW - 86_400)])
+    assert after.machine().up_at == NOW - 60
