@@ -85,9 +85,9 @@ def resting(refusals: Iterable[Refusal], jobs: Collection[Job], now: float) -> l
     return sorted(found, key=lambda r: (r.until, r.scope))
 
 
-def unusable(noted: Iterable[Unusable], jobs: Collection[Job]) -> list[Unusable]:
-    """Which of the providers that any of ``jobs`` may use rest until their settings change."""
-    return [u for u in noted if _may_use(jobs, u.provider)]
+def unusable(noted: Iterable[Unusable], jobs: Collection[Job], now: float) -> list[Unusable]:
+    """Which of the providers that any of ``jobs`` may use rest until their settings change, or are asked again."""
+    return [u for u in noted if _may_use(jobs, u.provider) and (u.until is None or u.until > now)]
 
 
 def _may_use(jobs: Iterable[Job], provider: str) -> bool:
@@ -193,8 +193,8 @@ def refusal_json(r: Refusal, now: float) -> dict[str, Any]:
     }
 
 
-def unusable_json(u: Unusable) -> dict[str, Any]:
-    """As a refusal of the whole provider that no time ends: who set it up wrongly, or not at all, has to."""
+def unusable_json(u: Unusable, now: float) -> dict[str, Any]:
+    """As a refusal of the whole provider. Without ``until`` no time ends it: who set it up wrongly has to."""
     nowhere = dict.fromkeys(("region", "zone", "instance_type", "market", "job"), "")
     return {
         "scope": u.provider,
@@ -204,7 +204,7 @@ def unusable_json(u: Unusable) -> dict[str, Any]:
         "reason": u.reason,
         "hint": u.hint,
         "since": None,
-        "until": None,
-        "until_in_s": None,
+        "until": u.until,
+        "until_in_s": None if u.until is None else u.until - now,
         "count": 1,
     }

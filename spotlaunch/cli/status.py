@@ -152,7 +152,7 @@ def _machine_cells(m: Machine, now: float) -> list[str]:
 def _rest(store: SqliteStore, jobs: Sequence[Job], now: float) -> tuple[list[Refusal], list[Unusable]]:
     """Who rests of those that jobs which are not over may use: for a time, and until their settings change."""
     live = [job for job in jobs if not job.over]
-    return overview.resting(store.refusals(), live, now), overview.unusable(read_unusable(Home.find()), live)
+    return overview.resting(store.refusals(), live, now), overview.unusable(read_unusable(Home.find()), live, now)
 
 
 def _rest_cells(resting: Sequence[Refusal], unusable: Sequence[Unusable], now: float) -> list[list[str]]:
@@ -161,7 +161,7 @@ def _rest_cells(resting: Sequence[Refusal], unusable: Sequence[Unusable], now: f
     rows = [[str(r.scope), r.error, str(r.count), _back_in(r, now), _with_hint(r.reason, r.hint)] for r in shown]
     if len(shown) < len(resting):
         rows.append([f"and {len(resting) - len(shown)} more", "", "", "", "--json shows them"])
-    return rows + [[u.provider, u.error, "", "", _with_hint(u.reason, u.hint)] for u in unusable]
+    return rows + [[u.provider, u.error, "", _asked_in(u, now), _with_hint(u.reason, u.hint)] for u in unusable]
 
 
 def _back_in(r: Refusal, now: float) -> str:
@@ -169,12 +169,16 @@ def _back_in(r: Refusal, now: float) -> str:
     return "" if r.until - now >= FOR_EVER_S / 2 else render.duration(r.until - now)
 
 
+def _asked_in(u: Unusable, now: float) -> str:
+    return "" if u.until is None else render.duration(u.until - now)
+
+
 def _with_hint(reason: str, hint: str) -> str:
     return f"{reason} (hint: {hint})" if hint else reason
 
 
 def _rest_json(resting: Sequence[Refusal], unusable: Sequence[Unusable], now: float) -> list[dict[str, Any]]:
-    return [overview.refusal_json(r, now) for r in resting] + [overview.unusable_json(u) for u in unusable]
+    return [overview.refusal_json(r, now) for r in resting] + [overview.unusable_json(u, now) for u in unusable]
 
 
 def _watchdog(store: SqliteStore, now: float) -> dict[str, Any]:

@@ -28,6 +28,17 @@ URGENT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
+class Silent:
+    """A provider that told no offers: by which error (class name), why, and when it is asked again at the earliest."""
+
+    provider: str
+    error: str
+    reason: str
+    hint: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Answer:
     """What one provider said to one want, and when it was asked."""
 
@@ -35,6 +46,8 @@ class _Answer:
     offers: tuple[Offer, ...]
     failure: str
     shut: bool = False
+    error: str = ""
+    hint: str = ""
 
 
 class Room:
@@ -76,6 +89,18 @@ class Room:
         for name in self._providers:
             self._collect((name, want))
 
+    def silent(self) -> tuple[Silent, ...]:
+        """The providers whose newest answer was none."""
+        newest: dict[str, _Answer] = {}
+        for (name, _), answer in self._answers.items():
+            if name not in newest or answer.asked_at >= newest[name].asked_at:
+                newest[name] = answer
+        return tuple(
+            Silent(name, a.error, a.failure, a.hint, a.asked_at + _keeps_s(self._providers[name]))
+            for name, a in sorted(newest.items())
+            if a.failure
+        )
+
     def _begin(self, want: Want, stale: Callable[[tuple[str, Want], Provider], bool]) -> None:
         for name, provider in self._providers.items():
             key = (name, want)
@@ -91,7 +116,7 @@ class Room:
             if answer is None:
                 failures[name] = "has not answered yet"
             elif answer.failure:
-                failures[name] = answer.failure
+                failures[name] = answer.failure + (f" (hint: {answer.hint})" if answer.hint else "")
                 shut |= {name} if answer.shut else set()
             else:
                 offers += answer.offers
@@ -99,7 +124,7 @@ class Room:
 
     def _stale(self, key: tuple[str, Want], provider: Provider, at_hand_s: float) -> bool:
         answer = self._answers.get(key)
-        most_s = min(CACHE_MOST_S, provider.traits.rest_s * CACHE_SHARE)
+        most_s = _keeps_s(provider)
         if not provider.traits.rehearsal:  # there a day passes in a minute, and asking costs nothing
             most_s = max(at_hand_s, most_s)
         # Asked in the future: the clock was set back, and nobody knows how old the answer is.
@@ -115,7 +140,7 @@ class Room:
         del self._asking[key]
         error = asking.exception()
         # An adapter's bug becomes a row that says so, as any other failure: it must not fail the rest.
-        bug = _Answer(self._now(), (), f"{type(error).__name__}: {error}")
+        bug = _Answer(self._now(), (), f"{type(error).__name__}: {error}", error=type(error).__name__)
         self._answers[key] = asking.result() if error is None else bug
         return self._answers[key]
 
@@ -124,11 +149,16 @@ class Room:
         try:
             offers = tuple(provider.offers(want))
         except OutcomeUnknown as e:
-            return _Answer(asked_at, (), f"did not answer: {e.message}")
+            return _Answer(asked_at, (), f"did not answer: {e.message}", error=type(e).__name__, hint=e.hint)
         except ProviderError as e:
             shut = isinstance(e, NotAuthorized | OutOfFunds)
-            return _Answer(asked_at, (), e.message + (f" (hint: {e.hint})" if e.hint else ""), shut)
+            return _Answer(asked_at, (), e.message, shut, type(e).__name__, e.hint)
         if not provider.traits.rehearsal:
             # By itself: an answer does not wait for its prices to be written down.
             self._workers.submit(self._note, offers)
         return _Answer(asked_at, offers, "")
+
+
+def _keeps_s(provider: Provider) -> float:
+    """For so long an answer is good."""
+    return min(CACHE_MOST_S, provider.traits.rest_s * CACHE_SHARE)

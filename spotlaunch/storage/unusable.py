@@ -1,4 +1,4 @@
-"""Providers that cannot be used now, and why: noted by whoever connects them, for `status`, which connects nobody."""
+"""Providers that cannot be used now, and why: noted by who connects or asks them, for `status`, which does neither."""
 
 from __future__ import annotations
 
@@ -13,20 +13,26 @@ from spotlaunch.home import Home
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unusable:
-    """A provider where no machine can be had until its settings change: by which error (class name), and why."""
+    """A provider where no machine can be had: by which error (class name), and why.
+
+    ``until``: when it is asked again (seconds since the epoch); None: when its settings have changed.
+    """
 
     provider: str
     error: str
     reason: str
     hint: str = ""
+    until: float | None = None
 
 
-def note_unusable(home: Home, asked: Collection[str], unusable: Iterable[Unusable]) -> None:
+def note_unusable(home: Home, asked: Collection[str], unusable: Iterable[Unusable], *, passing: bool = False) -> None:
     """Write down which of ``asked`` cannot be used; the others of them can.
 
-    A disk that takes nothing is no trouble here: this is for looking at.
+    ``passing``: these have been asked for offers (``until`` is told), else they have been connected; what is known of
+    the other kind stays. A disk that takes nothing is no trouble here: this is for looking at.
     """
-    found = [u for u in read_unusable(home) if u.provider not in asked] + list(unusable)
+    kept = (u for u in read_unusable(home) if u.provider not in asked or (u.until is not None) != passing)
+    found = [*kept, *unusable]
     text = json.dumps([asdict(u) for u in sorted(found, key=lambda u: u.provider)])
     part = home.unusable.with_suffix(f".{os.getpid()}")
     with suppress(OSError):

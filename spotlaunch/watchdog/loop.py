@@ -14,7 +14,7 @@ from spotlaunch.core.plan import AddEvent, Asked, Call, Launch, Plan, PutAsk, Se
 from spotlaunch.core.policy import OFFER_MAX_AGE_S
 from spotlaunch.core.rates import NO_HISTORY
 from spotlaunch.errors import StaleWrite, StoreUnavailable
-from spotlaunch.market.room import DEADLINE_S, Room
+from spotlaunch.market.room import DEADLINE_S, Room, Silent
 from spotlaunch.ports import Clock, Lease, Provider, Store
 from spotlaunch.storage.mailbox import Mailbox
 from spotlaunch.watchdog.act import Actor, Prepare, with_secrets
@@ -48,8 +48,8 @@ class Outside:
     wakes the clock. ``lookers`` run listings, mail and prices side by side, ``callers`` make launches and
     ends: apart, so that slow launches do not make us blind. ``reconnect`` is called at the beginning of each
     look and may add to ``providers`` those that could not be used before. ``note_prices`` is given all offers
-    seen, by the looker that asked. ``list_every_s``: machines are listed at least so often, also where a provider's
-    own pace is slower.
+    seen, by the looker that asked; ``note_silent`` all providers that told none, whenever these change.
+    ``list_every_s``: machines are listed at least so often, also where a provider's own pace is slower.
     """
 
     providers: Mapping[str, Provider]
@@ -63,6 +63,7 @@ class Outside:
     callers: Executor
     reconnect: Callable[[], None] = lambda: None
     note_prices: Callable[[Sequence[Offer]], None] = lambda offers: None
+    note_silent: Callable[[Sequence[Silent]], None] = lambda silent: None
     prepare: Prepare = with_secrets
     renew: Callable[[Book], None] = lambda book: None
     list_every_s: float = float("inf")
@@ -93,6 +94,7 @@ class Watchdog:
             done=outside.ring,
             complain=outside.complain,
         )
+        self._silent: tuple[Silent, ...] = ()
         self._stop = False
 
     def run(self, *, idle_exit_s: float | None = None) -> None:
@@ -224,6 +226,9 @@ class Watchdog:
                 answers[key] = self._room.ask(want, deadline_s=deadline_s, at_hand_s=AT_HAND_S if key[1] else 0.0)
         for want in dict.fromkeys(exposed(book).values()):
             self._room.keep_warm(want)
+        if (silent := self._room.silent()) != self._silent:
+            self._silent = silent
+            self._out.note_silent(silent)
         return {job: answers[want, job in soon] for job, want in wants.items()}
 
     def _next_look(self, book: Book, plan: Plan, busy: frozenset[str]) -> float:

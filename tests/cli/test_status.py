@@ -241,6 +241,21 @@ def test_a_provider_that_is_not_set_up_rests_until_its_settings_change(cli: Cli,
     assert cli("status", "other", "--json").json["resting"] == [], "that job may not go there"
 
 
+def test_a_provider_that_was_not_heard_rests_until_it_is_asked_again(cli: Cli, store: SqliteStore) -> None:
+    add(store, "digits")
+
+    def note(until: float) -> None:
+        away = Unusable(provider="gcp", error="Transient", reason="503", hint="try again", until=until)
+        note_unusable(Home.find(), ["gcp"], [away], passing=True)
+
+    note(NOW + 18)
+    assert " ".join(cli("status").out.splitlines()[-1].split()) == "gcp Transient - 18s 503 (hint: try again)"
+    (told,) = cli("status", "--json").json["resting"]
+    assert (told["provider"], told["until"], told["until_in_s"]) == ("gcp", NOW + 18, 18.0)
+    note(NOW - 1)
+    assert cli("status", "--json").json["resting"] == []
+
+
 def test_nobody_rests_where_no_job_is_left(cli: Cli, store: SqliteStore) -> None:
     add(store, "done", state="finished", over_at=NOW - 5)
     store.apply([PutRefusal(refusal=a_refusal(until=NOW + 50))])

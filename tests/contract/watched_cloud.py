@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 
-from spotlaunch import registry
-from spotlaunch.config import settings_of
 from spotlaunch.core.book import Event, Job
 from spotlaunch.core.facts import Order
 from spotlaunch.core.spec import BlobStoreRef, CheckpointSpec, Resources, Spec, Where
@@ -20,7 +18,9 @@ from spotlaunch.home import Home
 from spotlaunch.ports import Lease, Provider
 from spotlaunch.storage.mailbox import Mailbox
 from spotlaunch.storage.store import SqliteStore
+from spotlaunch.watchdog.clouds import connect_all, launchable
 from spotlaunch.watchdog.loop import Outside, Watchdog
+from spotlaunch.watchdog.serve import note_silent
 from spotlaunch_providers.aws import access
 from spotlaunch_providers.aws.access import Access
 from spotlaunch_providers.aws.adapter import AwsProvider
@@ -38,6 +38,10 @@ from tests.sim.clock import AtOnce
 
 REAL_TIME = time.time
 ADAPTERS = (AwsProvider, AzureProvider, GcpProvider, RunpodProvider, VastProvider)
+
+# What the owner is made of.
+SEED = "seed"
+OWNER = SqliteStore(":memory:", owner_seed=SEED).owner
 
 # A market of one region: prices are not what is tried out here.
 REGIONS = {"aws": "us-east-1", "gcp": "us-central1", "azure": "westus"}
@@ -77,7 +81,9 @@ class Watched:
 
     clock: Ahead
     fakes: dict[str, Any]
-    providers: dict[str, Provider]
+    home: Home
+    env: dict[str, str]
+    providers: dict[str, Provider] = field(default_factory=dict)
     store: SqliteStore = field(init=False)
     watchdog: Watchdog = field(init=False)
     complaints: list[str] = field(default_factory=list)
@@ -85,10 +91,14 @@ class Watched:
     wake_at: float = 0.0
     rung: bool = False
 
-    def begin(self, *clouds: str) -> None:
-        """Forget what was, and watch an empty book, with these clouds."""
-        # The seed is the owner: the same as the adapters were made with.
-        self.store = SqliteStore(":memory:", owner_seed="seed")
+    def connect(self) -> None:
+        """Where machines can be had, as the environment says now."""
+        connected, _ = connect_all(self.home, owner=OWNER, names=FAKES)
+        self.providers, _ = launchable(connected)
+
+    def begin(self, *clouds: str, book: Path | None = None) -> None:
+        """Forget what was, and watch an empty book, with these clouds; it is in memory, or in that file."""
+        self.store = SqliteStore(book or ":memory:", owner_seed=SEED)
         self.complaints = []
         blobs = MemoryBlobs(now=self.clock.now)
         lease = Lease(token="me", host="here", pid=1, process_started_at=1.0, until=self.clock.now() + 60)
@@ -101,6 +111,7 @@ class Watched:
             told=lambda event: None,
             complain=self.complaints.append,
             ring=self.ring,
+            note_silent=lambda silent: note_silent(self.home, self.providers, silent),
             lookers=AtOnce(),
             callers=AtOnce(),
             prepare=_with_a_script,
@@ -179,19 +190,18 @@ def watched(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
     monkeypatch.setitem(Pace.__init__.__kwdefaults__, "sleep", clock.sleep)
     monkeypatch.setitem(Access.__init__.__kwdefaults__, "tries", 1)
     monkeypatch.setattr(access, "MOST_PAGES", 20)
-    owner = SqliteStore(":memory:", owner_seed="seed").owner
     home = Home(folder / "home").prepare()
     with ExitStack() as stack:
         fakes: dict[str, Any] = {name: make() for name, make in FAKES.items()} | {"gcp": FakeGcp(filler=2)}
-        providers = {}
+        env: dict[str, str] = {}
         for name, fake in fakes.items():
             fake.fleet.now = clock.now
             url = stack.enter_context(fake.serving())
-            for variable, value in fake.environment(url).items():
-                monkeypatch.setenv(variable, value)
+            env |= fake.environment(url)
             if name in REGIONS:
-                monkeypatch.setenv(f"SPOTLAUNCH_{name.upper()}_REGIONS", REGIONS[name])
-            providers[name] = registry.connect(
-                name, owner=owner, folder=home.provider(name), settings=settings_of(home, name)
-            )
-        yield Watched(clock=clock, fakes=fakes, providers=providers)
+                env[f"SPOTLAUNCH_{name.upper()}_REGIONS"] = REGIONS[name]
+        for variable, value in env.items():
+            monkeypatch.setenv(variable, value)
+        made = Watched(clock=clock, fakes=fakes, home=home, env=env)
+        made.connect()
+        yield made

@@ -228,3 +228,17 @@ def test_a_cloud_that_wants_a_person_first_is_told_apart_from_one_that_is_away(w
     room = Room({"a": Shop("a", no_login), "b": Shop("b", away)}, now=clock, workers=workers)
     asked = room.ask(WANT)
     assert (set(asked.failures), asked.shut) == ({"a", "b"}, {"a"})
+
+
+def test_who_told_nothing_is_told_with_the_reason_until_asked_again(workers: Executor, clock: Hands) -> None:
+    down = failing("down", NotAuthorized("no login", hint="log in"))
+    room = a_room(good("well"), down, clock=clock, workers=workers)
+    assert room.silent() == ()
+    room.ask(WANT)
+    (told,) = room.silent()
+    assert (told.provider, told.error, told.reason, told.hint) == ("down", "NotAuthorized", "no login", "log in")
+    assert told.until == clock.now + min(60.0, CLOUD.rest_s * CACHE_SHARE)
+    down.sell = lambda: [offer_of("down")]
+    clock.now += 61
+    room.ask(Want(cpus=2))
+    assert room.silent() == (), "whoever answers anything is heard"

@@ -27,6 +27,17 @@ def test_one_that_can_be_used_again_is_forgotten_and_one_that_was_not_asked_stay
     assert read_unusable(home) == [AWS]
 
 
+def test_who_was_not_heard_and_who_is_not_set_up_are_noted_apart(home: Home) -> None:
+    late = Unusable(provider="gcp", error="Transient", reason="503", until=9.0)
+    note_unusable(home, ["aws"], [AWS])
+    note_unusable(home, ["aws", "gcp"], [late], passing=True)
+    assert read_unusable(home) == [AWS, late]
+    note_unusable(home, ["aws", "gcp"], [])
+    assert read_unusable(home) == [late]
+    note_unusable(home, ["gcp"], [], passing=True)
+    assert read_unusable(home) == []
+
+
 @pytest.mark.parametrize("text", ["", "{", "[1]", '[{"provider": "aws"}]', '{"a": 1}', "null"])
 def test_a_file_that_is_broken_tells_nothing_and_is_mended_by_the_next_note(home: Home, text: str) -> None:
     home.unusable.write_text(text)
