@@ -1,17 +1,24 @@
-"""`python -m tests.bench` measures commands, prices, looks, ranking and worlds, on this computer. Asserts nothing."""
+"""`python -m tests.bench` measures commands, prices, looks, ranking, worlds and recoveries here. Asserts nothing."""
 
 from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
+from statistics import median
 
 from spotlaunch.core.facts import Want
-from tests.bench import clouds, commands, looks, markets, ranking
+from tests.bench import clouds, commands, looks, markets, ranking, recoveries
 from tests.sim.world import run_world
 
 LOOK_PROMISED_S = 1.0
 RANK_PROMISED_S = 1.0
 CLOUDS_PROMISED = 1.3
+NOTICED_PROMISED_S = 2.0
+VANISHED_PROMISED_S = recoveries.LIST_INTERVAL_S + 2.0
+
+# What others need at least until they notice a loss: facts of the rivals, measured.
+RIVALS = [("SSH silence", "2 min 20 s"), ("polling", "15 to 60 s")]
 
 # What is remembered, what is asked, and what was promised: milliseconds, and megabytes at most.
 H100 = Want(gpus=(("H100", 0),))
@@ -30,6 +37,7 @@ def main() -> None:
     parser.add_argument("--offers", type=int, default=100_000, help="how many offers are ranked")
     parser.add_argument("--latency", type=float, default=0.3, help="seconds that each call to a fake cloud takes")
     parser.add_argument("--worlds", type=int, default=4, help="how many worlds are simulated")
+    parser.add_argument("--rounds", type=int, default=2, help="how often a job on each cloud loses two machines")
     args = parser.parse_args()
     show_commands(args.turns, args.jobs)
     show_prices(args.turns)
@@ -37,6 +45,7 @@ def main() -> None:
     show_looks(args.live)
     show_ranking(args.offers)
     show_worlds(args.worlds)
+    show_recoveries(args.rounds)
 
 
 def show_commands(turns: int, jobs: int) -> None:
@@ -94,6 +103,25 @@ def show_worlds(count: int) -> None:
     broken = [seed for seed in range(count) if run_world(seed).broken]
     took_s = time.perf_counter() - began
     print(f"simulated worlds: {count / took_s:.2f} a second on one core" + (f"; BROKEN: {broken}" if broken else ""))
+
+
+def show_recoveries(rounds: int) -> None:
+    found = recoveries.measured(rounds)
+    every = f"machines listed every {recoveries.LIST_INTERVAL_S:g} s here"
+    head = f"{'seconds until the replacement is ordered':<44}{'median':>8}{'worst':>8}{'promised':>10}"
+    print(f"\n{head}   ({every}; on clouds every 10 to 30 s)")
+    _show_times("from a notice", found.noticed, NOTICED_PROMISED_S)
+    _show_times("from a loss without notice", found.vanished, VANISHED_PROMISED_S)
+    for what, floor in RIVALS:
+        print(f"{'others, by ' + what:<44}{floor:>16}")
+
+
+def _show_times(what: str, times: Sequence[tuple[str, float]], promised_s: float) -> None:
+    middle = median(s for _, s in times)
+    late = "  TOO SLOW" if middle > promised_s else ""
+    by_cloud = {cloud: median(s for c, s in times if c == cloud) for cloud, _ in times}
+    told = ", ".join(f"{cloud} {s:.2f}" for cloud, s in by_cloud.items())
+    print(f"{what:<44}{middle:>8.2f}{max(s for _, s in times):>8.2f}{promised_s:>10.1f}   ({len(times)}: {told}){late}")
 
 
 if __name__ == "__main__":

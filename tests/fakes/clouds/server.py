@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One call as it arrived. ``found`` holds what the route's pattern named."""
+    """One call as it arrived, ``at`` in seconds since the epoch. ``found`` holds what the route's pattern named."""
 
     method: str
     path: str
@@ -25,6 +25,7 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
     found: Mapping[str, str] = field(default_factory=dict)
+    at: float = field(default_factory=time.time)
 
     @property
     def json(self) -> Any:
