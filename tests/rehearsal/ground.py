@@ -138,8 +138,6 @@ def five_clouds(folder: Path, *, boot_s: float = 0.2, names: Sequence[str] = tup
             "HOME": str(folder),
             "SPOTLAUNCH_HOME": str(home.path),
             "SPOTLAUNCH_LIST_INTERVAL_S": "0.5",
-            "SPOTLAUNCH_STORE_STS_ENDPOINT": endpoint,
-            "SPOTLAUNCH_STORE_ROLE": "arn:aws:iam::123456789012:role/spotlaunch",
             "AWS_EC2_METADATA_DISABLED": "true",
             "NO_COLOR": "1",
         }

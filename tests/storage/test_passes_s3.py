@@ -277,12 +277,14 @@ def test_without_any_credentials_there_is_no_pass(monkeypatch: pytest.MonkeyPatc
         make_pass(AT_AWS, "a", told(), now=NOW)
 
 
-def test_another_server_gets_no_keys_of_ours_unless_told_how(aws: Sts) -> None:
+def test_another_server_is_asked_for_a_session_and_without_one_nothing_of_ours_is_sent(aws: Sts) -> None:
+    assert make_pass(SERVER, "a", told(), now=NOW).env["AWS_SESSION_TOKEN"] == "token"
+    aws.code = "NotImplemented"
     with pytest.raises(BlobsUnavailable, match="your own keys are not sent") as refused:
         make_pass(SERVER, "a", told(), now=NOW)
     for way in ("STS_ENDPOINT", "CLOUDFLARE_TOKEN", "MACHINE_ACCESS_KEY_ID"):
         assert f"SPOTLAUNCH_STORE_{way}" in refused.value.hint
-    assert aws.asked == []
+    assert {asked["verb"] for asked in aws.asked} == {"assume_role"}
 
 
 def test_a_server_with_assume_role_is_asked_by_it(aws: Sts) -> None:
@@ -306,7 +308,7 @@ def test_ones_own_key_is_not_sent_even_when_told_to() -> None:
 
 def test_what_a_pass_opens_is_said_in_words() -> None:
     assert "s3://bkt/team/jobs/<job>/ and nothing else" in opens(AT_AWS, told())
-    assert "no way to make passes" in opens(SERVER, told())
+    assert "if this server answers AssumeRole" in opens(SERVER, told())
     assert "no pass" in opens(BlobStoreRef(url="file:///tmp/x"), told())
     assert "names no store" in opens(BlobStoreRef(url="ftp://x"), told())
 

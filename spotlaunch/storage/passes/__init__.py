@@ -18,7 +18,7 @@ from spotlaunch.storage.passes.folder import Folder, folder_of
 LASTS_S = 12 * 3600.0
 
 WAYS = (
-    "set SPOTLAUNCH_STORE_STS_ENDPOINT where the server has AssumeRole (MinIO, Ceph), or"
+    "set SPOTLAUNCH_STORE_STS_ENDPOINT where it has AssumeRole at another address, or"
     " SPOTLAUNCH_STORE_CLOUDFLARE_TOKEN for R2, or SPOTLAUNCH_STORE_MACHINE_ACCESS_KEY_ID and"
     " SPOTLAUNCH_STORE_MACHINE_SECRET_ACCESS_KEY, a key made for"
     " machines that opens only this bucket (docs/stores.md)"
@@ -54,15 +54,19 @@ def _of_s3(folder: Folder, *, lasts_s: float, now: float) -> Pass:
         return r2.by_cloudflare(folder, told.secret("cloudflare_token"), lasts_s=lasts_s, now=now)
     if way == "keys":
         return _machine_keys(folder)
-    raise BlobsUnavailable(
-        f"no pass to {folder.place.url}: it is not known how this server gives out credentials for one folder, and "
-        "your own keys are not sent to machines",
-        hint=WAYS,
-    )
+    try:
+        # MinIO and its likes answer it at the store's own address.
+        return sts.by_role(folder, told.get("role", sts.ANY_ROLE), lasts_s=lasts_s)
+    except BlobsUnavailable as e:
+        raise BlobsUnavailable(
+            f"no pass to {folder.place.url}: this server does not answer AssumeRole, so it is not known how it gives "
+            f"out credentials for one folder, and your own keys are not sent to machines ({e.message})",
+            hint=WAYS,
+        ) from e
 
 
 def _way(folder: Folder) -> str:
-    """How a pass to this S3 store is made; empty: nobody knows."""
+    """How a pass to this S3 store is made; empty: nobody said, so the server itself is asked for a session."""
     told = folder.told
     if not folder.endpoint:
         return "role" if told.get("role") else "federation"
@@ -118,5 +122,5 @@ def _opens(folder: Folder) -> str:
         case "federation":
             sts.refuse_temporary(folder)
         case "":
-            return "no machine of a cloud can use it: no way to make passes for this server is set (docs/stores.md)"
+            return f"{only}, if this server answers AssumeRole (docs/stores.md says what else there is)"
     return only

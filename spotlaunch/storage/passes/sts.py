@@ -165,7 +165,7 @@ def _client(folder: Folder) -> Any:
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
-    endpoint = folder.told.url("sts_endpoint", "") if folder.told.get("sts_endpoint") else None
+    endpoint = folder.told.url("sts_endpoint", "") if folder.told.get("sts_endpoint") else folder.endpoint or None
     region = folder.region if folder.region != "auto" else "us-east-1"
     try:
         return boto3.client(
