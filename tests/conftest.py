@@ -10,7 +10,7 @@ import pytest
 
 # The same examples each time, so that what passed here passes there: a change is not refused for what it did not
 # touch. `HYPOTHESIS_PROFILE=searching` looks for new ones; what that finds becomes a test of its own.
-hypothesis.settings.register_profile("settled", derandomize=True, database=None)
+hypothesis.settings.register_profile("settled", derandomize=True, database=None, max_examples=50)
 hypothesis.settings.register_profile("searching", max_examples=1000, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "settled"))
 

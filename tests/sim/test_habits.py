@@ -15,7 +15,9 @@ pytestmark = pytest.mark.sim
 BATCH = 10
 
 # Where clouds lie, ghosts live long enough to write; there the two guards of the register are needed most.
-SEEDS = range(30)
+# World 20 comes first, as one that breaks where the register is read before the claim: that takes a rare meeting.
+SEEDS = (20, *range(20), *range(21, 30))
+COSTS = range(15)
 
 
 @pytest.mark.parametrize(
@@ -45,12 +47,12 @@ def test_without_it_worlds_break(habit: str, said: str) -> None:
     ],
 )
 def test_without_it_worlds_cost_too_much(habit: str, said: str) -> None:
-    reports = run_worlds(SEEDS, missing=habit, liars=False)
+    reports = run_worlds(COSTS, missing=habit, liars=False)
     assert any(said in line for line in waste(reports))
 
 
 def test_with_all_habits_the_same_worlds_are_whole_and_cheap() -> None:
     for liars in (True, False):
-        reports = run_worlds(SEEDS, liars=liars)
+        reports = run_worlds(COSTS, liars=liars)
         assert [r.broken for r in reports if r.broken] == []
         assert waste(reports) == []
