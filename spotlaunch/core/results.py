@@ -53,6 +53,7 @@ def launched(world: World, job: Job, call: Launch, answer: Launched, now: float)
         ),
         *_refusals(world, call, answer.refused, now),
         *_told(call, answer.refused, now),
+        *_fell_back(call, answer, now),
         _event(
             call,
             now,
@@ -63,6 +64,13 @@ def launched(world: World, job: Job, call: Launch, answer: Launched, now: float)
             price_usd_hour=str(offer.price_usd_hour),
         ),
     ]
+
+
+def _fell_back(call: Launch, answer: Launched, now: float) -> list[Write]:
+    """An order whose best was spot, and which got an on-demand machine in the end."""
+    if call.order.alternatives[0].pool.market != "spot" or answer.offer.pool.market != "on-demand":
+        return []
+    return [_event(call, now, "fallback", "every spot alternative of the order refused: paying on-demand")]
 
 
 def _told(call: Launch, refused: Iterable[Refused], now: float) -> list[Write]:

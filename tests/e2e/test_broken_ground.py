@@ -14,6 +14,9 @@ from tests.e2e.support import Rehearsal, digest, one_at_a_time, rehearsal
 from tests.fakes.s3 import CREDENTIALS, make_bucket, s3_server
 from tests.fakes.waiting import eventually
 
+# With keys for a store at hand AWS could be used, and a rehearsal is used only when named then.
+HERE = {"providers": ["local"]}
+
 pytestmark = pytest.mark.e2e
 
 MARKET = """
@@ -151,7 +154,7 @@ def test_a_store_that_nobody_answers_for_is_told_within_seconds_and_nothing_is_s
         monkeypatch.setenv(key, value)
     with rehearsal(tmp_path, MARKET) as r:
         store = {"url": "s3://bucket/runs", "endpoint": f"http://127.0.0.1:{closed_port()}"}
-        file = r.training("job", steps=20, checkpoint={"store": store})
+        file = r.training("job", steps=20, where=HERE, checkpoint={"store": store})
         said = refused(r, "submit", file, "-y", says="nobody answered", within_s=15)
         assert "s3://bucket/runs" in said
         assert json.loads(r.ok("status", "--json"))["jobs"] == []
@@ -167,7 +170,7 @@ def test_a_store_that_goes_away_and_comes_back_delays_commits_and_loses_none(
         make_bucket(endpoint, "bucket")
         store = {"url": "s3://bucket/runs", "endpoint": f"http://127.0.0.1:{way.port}"}
         steps = 600
-        name = r.submit(r.training("job", steps=steps, fallback=FALLBACK, checkpoint={"store": store}))
+        name = r.submit(r.training("job", steps=steps, where=HERE, fallback=FALLBACK, checkpoint={"store": store}))
         eventually(lambda: len(r.register(name)) > 2, within_s=30)
         before = r.register(name)[-1]
         way.cut()
