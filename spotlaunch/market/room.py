@@ -85,7 +85,8 @@ class Room:
 
     def keep_warm(self, want: Want) -> None:
         """Have an answer to ``want`` at hand; waits for none."""
-        self._begin(want, lambda key, provider: self._stale(key, provider, WARM_S))
+        # Not of a rehearsal: asking one takes no time, so nothing is gained.
+        self._begin(want, lambda key, of: not of.traits.rehearsal and self._stale(key, of, WARM_S))
         for name in self._providers:
             self._collect((name, want))
 
