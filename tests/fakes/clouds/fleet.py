@@ -110,7 +110,9 @@ class Fleet:
 
     def pause(self, machine_id: str) -> None:
         """Its processes are killed; it exists on, and the cloud decides what it bills."""
-        machine = self.machines[machine_id]
+        with self._lock:  # after a boot that is on its way, and no boot comes after it
+            machine = self.machines[machine_id]
+            machine.boots_at = float("inf")
         _kill(machine)
 
     def start_again(self, machine_id: str) -> None:
@@ -201,8 +203,11 @@ class Fleet:
                 (machine.folder / name).mkdir()
         script = machine.folder / "script.sh"
         script.write_text(machine.script)
-        with (machine.folder / "console.log").open("ab") as console:
-            process = subprocess.Popen(
+        # Under the lock: the script's first line may be seen, and the machine taken for it, before Popen returns here.
+        with self._lock, (machine.folder / "console.log").open("ab") as console:
+            if not machine.alive or machine.boots_at == float("inf"):
+                return
+            machine.process = subprocess.Popen(
                 ["/bin/sh", str(script)],
                 stdin=subprocess.DEVNULL,
                 stdout=console,
@@ -211,10 +216,6 @@ class Fleet:
                 env=self._env(machine),
                 start_new_session=True,
             )
-        with self._lock:
-            machine.process = process
-            if not machine.alive:  # ended while it booted
-                _kill(machine)
 
     def _env(self, machine: Rented) -> dict[str, str]:
         """What a fresh machine knows: nothing of this shell but the way to commands."""
