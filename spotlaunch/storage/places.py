@@ -12,12 +12,14 @@ from datetime import timedelta
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from spotlaunch.errors import BlobsUnavailable
-from spotlaunch.storage.erasing import Eraser
 from spotlaunch.storage.opening import AZURE_ACCOUNT, Credentials, Opening, as_azure, as_google, as_s3
+
+if TYPE_CHECKING:
+    from spotlaunch.storage.erasing import Eraser
 
 KINDS = "file:///folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix"
 
@@ -204,6 +206,8 @@ def _azure(place: Place, endpoint: str, region: str, credentials: Credentials | 
     )
     if credentials is None:
         return made
+    from spotlaunch.storage.erasing import Eraser
+
     eraser = Eraser(credentials, endpoint=endpoint, container=place.bucket, prefix=place.prefix)
     return replace(made, eraser=eraser)
 
