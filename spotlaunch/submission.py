@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from spotlaunch.core import policy
+from spotlaunch.core import rules
 from spotlaunch.core.book import Event, Job
 from spotlaunch.core.choosing import BOTH, is_file_store, want_of
 from spotlaunch.core.condition import Condition
@@ -92,7 +92,7 @@ def preview(
         refusals=tuple(store.refusals()),
         traits={n: p.traits for n, p in providers.items()},
         file_store=is_file_store(job.store_url),
-        max_age_s=policy.OFFER_MAX_AGE_S,
+        max_age_s=rules.OFFER_MAX_AGE_S,
         rates=Rates(store.pool_history(now=now)),
         work=work_of(spec),
     )
@@ -101,7 +101,7 @@ def preview(
     held = ""
     if when is not None and not ranking.candidates:
         held = f"until {when}; {cheapest_now(when, everything) or 'no offer that fits can be had now'}"
-    markets = policy.markets_now(job, now=now, spot_possible=ranking.possible("spot"))
+    markets = rules.markets_now(job, now=now, spot_possible=ranking.possible("spot"))
     first = next((o for o in ranking.candidates if o.pool.market in markets.allowed), None)
     spot_first = markets.changes_at is not None
     return Preview(asked=asked, ranking=ranking, first=first, spot_first=spot_first, held=held, traits=terms.traits)

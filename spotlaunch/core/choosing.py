@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spotlaunch.core import policy
+from spotlaunch.core import rules
 from spotlaunch.core.book import Job
 from spotlaunch.core.draft import Draft
 from spotlaunch.core.effective import work_of
@@ -27,7 +27,7 @@ def is_file_store(url: str) -> bool:
     return url.startswith("file:")
 
 
-def terms_of(draft: Draft, job: Job, markets: policy.Markets) -> Terms:
+def terms_of(draft: Draft, job: Job, markets: rules.Markets) -> Terms:
     """What offers for ``job`` are held against in this look, in ``markets`` only."""
     return Terms(
         spec=job.spec,
@@ -38,14 +38,14 @@ def terms_of(draft: Draft, job: Job, markets: policy.Markets) -> Terms:
         refusals=draft.refusals(),
         traits=draft.world.traits,
         file_store=is_file_store(job.store_url),
-        max_age_s=policy.OFFER_MAX_AGE_S,
+        max_age_s=rules.OFFER_MAX_AGE_S,
         rates=Rates(draft.world.history),
         work=work_of(job.spec),
         submitted_at=job.submitted_at,
     )
 
 
-def rank_for(draft: Draft, job: Job, asked: Asked, key: str, markets: policy.Markets) -> Ranking:
+def rank_for(draft: Draft, job: Job, asked: Asked, key: str, markets: rules.Markets) -> Ranking:
     """Rank what was asked for ``job``, in ``markets`` only; ``key`` (a launch key) orders near-equals."""
     return rank(asked.offers, terms_of(draft, job, markets), launch_key=key)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from spotlaunch.core import policy
+from spotlaunch.core import rules
 from spotlaunch.core.book import Attempt, Job, Machine
 from spotlaunch.core.choosing import terms_of
 from spotlaunch.core.draft import Draft
@@ -37,9 +37,9 @@ def return_to_spot(draft: Draft, job: Job, attempt: Attempt) -> None:
         draft.wake(job.next_try_at)
         return
     key = launch_key(draft.world.owner, job.name, job.last_attempt + 1)
-    terms = terms_of(draft, job, policy.Markets(allowed=("spot",), why_not="a return to spot"))
+    terms = terms_of(draft, job, rules.Markets(allowed=("spot",), why_not="a return to spot"))
     running = terms.costed(_running(machine, asked))
-    left_s = policy.remaining_s(
+    left_s = rules.remaining_s(
         job,
         step_now=attempt.step,
         step_then=attempt.resumed_step or 0,
@@ -49,7 +49,7 @@ def return_to_spot(draft: Draft, job: Job, attempt: Attempt) -> None:
         o
         for o in rank(asked.offers, terms, launch_key=key).candidates
         if o.available == "yes"
-        and policy.repays_move(
+        and rules.repays_move(
             spot=terms.costed(o),
             running=running,
             remaining_s=left_s,
@@ -57,7 +57,7 @@ def return_to_spot(draft: Draft, job: Job, attempt: Attempt) -> None:
         )
     ]
     every_s = job.spec.fallback.look_every_s
-    rest_s = policy.shortest_rest_s(job.spec, draft.world.traits) if every_s is None else every_s
+    rest_s = rules.shortest_rest_s(job.spec, draft.world.traits) if every_s is None else every_s
     job = draft.set_job(job, next_try_at=draft.now + rest_s)
     draft.wake(draft.now + rest_s)
     if paying:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from spotlaunch.core import policy
+from spotlaunch.core import rules
 from spotlaunch.core.book import Job
 from spotlaunch.core.choosing import why_waiting
 from spotlaunch.core.condition import Condition, Priced, parse_when
@@ -52,7 +52,7 @@ def satisfying(condition: Condition, ranking: Ranking) -> Ranking:
 
 def hold(draft: Draft, job: Job, asked: Asked, ranking: Ranking) -> None:
     """Nothing satisfies the condition: look again later. ``ranking``: what fits, whatever it costs."""
-    rest_s = min((t.rest_s for t in draft.world.traits.values()), default=policy.USUAL_REST_S)
+    rest_s = min((t.rest_s for t in draft.world.traits.values()), default=rules.USUAL_REST_S)
     next_try_at = draft.now + max(ASK_LEAST_S, rest_s)
     if not job.note:
         draft.tell(job.name, "held", f"held until {job.start_when}", when=job.start_when)

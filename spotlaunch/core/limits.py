@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from spotlaunch.core import policy
+from spotlaunch.core import rules
 from spotlaunch.core.attempts import conclude, finish
 from spotlaunch.core.book import Attempt, Job
 from spotlaunch.core.draft import Draft
@@ -38,8 +38,8 @@ def press_leavers(draft: Draft, job: Job) -> None:
             ask_to_leave(draft, attempt, attempt.leave_reason)
         silent_s = draft.now - max(attempt.heard_at or 0.0, attempt.leave_asked_at)
         asked_s = draft.now - attempt.leave_asked_at
-        patience_s = job.spec.checkpoint.grace_s + policy.LEAVE_SILENT_S
-        if silent_s >= patience_s or asked_s >= job.spec.checkpoint.grace_s + policy.LEAVE_HEARD_S:
+        patience_s = job.spec.checkpoint.grace_s + rules.LEAVE_SILENT_S
+        if silent_s >= patience_s or asked_s >= job.spec.checkpoint.grace_s + rules.LEAVE_HEARD_S:
             outcome = "replaced" if job.wanted == "run" else "cancelled"
             conclude(draft, attempt, outcome, f"{attempt.leave_reason}; it did not leave in time")  # type: ignore[arg-type]
             if attempt.leave_reason.startswith("limits."):
@@ -106,7 +106,7 @@ def cannot_start(draft: Draft, job: Job) -> str:
         return f"limits.runtime ({limits.runtime_s:.0f} s of machine time) is reached"
     if limits.cost_usd is not None and draft.spent_usd(job.name) >= limits.cost_usd:
         return f"limits.cost_usd (${limits.cost_usd}) is reached"
-    if job.errors_in_row >= policy.ERRORS_IN_ROW:
+    if job.errors_in_row >= rules.ERRORS_IN_ROW:
         return f"the agent failed, or never spoke, {job.errors_in_row} times in a row; see `events` and `logs`"
     return ""
 

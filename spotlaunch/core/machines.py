@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from spotlaunch.core import endings, policy
+from spotlaunch.core import endings, rules
 from spotlaunch.core.book import Alternative, Attempt, Job, Machine
 from spotlaunch.core.draft import Draft
 from spotlaunch.core.facts import Listing, SeenMachine
@@ -38,7 +38,7 @@ def look_at_machines(draft: Draft, job: Job) -> None:
             )
             if not job.over:
                 # Should it stop there again and again (a defect, then), its tries get ever more seldom.
-                rest_s = policy.backoff_s(job.rounds, NEVER_CALLED_REST_S, machine.launch_key)
+                rest_s = rules.backoff_s(job.rounds, NEVER_CALLED_REST_S, machine.launch_key)
                 draft.set_job(job, rounds=job.rounds + 1, next_try_at=draft.now + rest_s)
         elif machine.state != "ended":
             _against_listing(draft, machine)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from spotlaunch.core import policy
+from spotlaunch.core import rules
 from spotlaunch.core.draft import Draft
 
 _OF_MACHINES = ("tried_at", "ending_at", "asked_at")
@@ -35,6 +35,6 @@ def _future(row: Any, names: tuple[str, ...], now: float) -> dict[str, Any]:
 
 
 def _longest_wait_s(draft: Draft) -> float:
-    """No wait is ever set for longer than this; see `policy.backoff_s`."""
+    """No wait is ever set for longer than this; see `rules.backoff_s`."""
     rests_s = [t.rest_s for t in draft.world.traits.values()]
-    return policy.BACKOFF_CAP * max([policy.USUAL_REST_S, *rests_s])
+    return rules.BACKOFF_CAP * max([rules.USUAL_REST_S, *rests_s])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from spotlaunch.core import policy
+from spotlaunch.core import rules
 from spotlaunch.core.book import Alternative, Attempt, Job, Machine
 from spotlaunch.core.choosing import is_file_store
 from spotlaunch.core.draft import Draft
@@ -30,7 +30,7 @@ def begin(
 ) -> None:
     """Write down attempt and machine, and call for the launch: the best offer, and its provider's next best."""
     best, number = candidates[0], job.last_attempt + 1
-    alternatives = tuple(o for o in candidates if _goes_with(o, best, job))[: policy.ALTERNATIVES]
+    alternatives = tuple(o for o in candidates if _goes_with(o, best, job))[: rules.ALTERNATIVES]
     attempt = Attempt(
         job=job.name,
         number=number,
@@ -97,7 +97,7 @@ def _order(draft: Draft, job: Job, attempt: Attempt, key: str, alternatives: tup
     start_s = draft.world.traits[alternatives[0].pool.provider].start_s
     runtime_s = _runtime_left(draft, job)
     ends_s = [
-        policy.MACHINE_TTL_S,
+        rules.MACHINE_TTL_S,
         # Counted from the launch, so past the agent's own limit, which counts from its start and saves first.
         runtime_s + start_s + spec.checkpoint.grace_s if runtime_s else 0.0,
         affordable_s(draft, job, _dearest_usd_hour(alternatives)),
@@ -127,7 +127,7 @@ def _every_s(draft: Draft, job: Job, offer: Offer) -> float:
     """Seconds between two checkpoints (0: each as it appears): more often where no notice gives time for a last one."""
     every_s = job.spec.checkpoint.every_s or 0.0
     if offer.pool.market == "spot" and not draft.world.traits[offer.pool.provider].notice_s:
-        return min(every_s, max(policy.NO_NOTICE_LEAST_S, every_s * policy.NO_NOTICE_SHARE))
+        return min(every_s, max(rules.NO_NOTICE_LEAST_S, every_s * rules.NO_NOTICE_SHARE))
     return every_s
 
 
@@ -152,7 +152,7 @@ def _doc(
     if predecessor is not None:
         deadline_at = predecessor.notice_deadline_at or draft.now
         noticed = predecessor.noticed_at is not None
-        wait_s = max(0.0, deadline_at - draft.now) + policy.CLAIM_MARGIN_S if noticed else policy.LEAVE_HEARD_S
+        wait_s = max(0.0, deadline_at - draft.now) + rules.CLAIM_MARGIN_S if noticed else rules.LEAVE_HEARD_S
     return OrderDoc(
         job=job.name,
         attempt=attempt.number,
@@ -169,7 +169,7 @@ def _doc(
         predecessor_wait_s=wait_s,
         runtime_left_s=_runtime_left(draft, job),
         budget_left_s=budget_s,
-        ttl_left_s=policy.MACHINE_TTL_S - draft.world.traits[offer.pool.provider].start_s,
+        ttl_left_s=rules.MACHINE_TTL_S - draft.world.traits[offer.pool.provider].start_s,
         report_every_s=REPORT_FILE_S if is_file_store(job.store_url) else REPORT_BUCKET_S,
         gpu=offer.gpu,
         gpu_count=offer.gpu_count,

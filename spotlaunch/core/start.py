@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from spotlaunch.core import policy
+from spotlaunch.core import rules
 from spotlaunch.core.attempts import finish
 from spotlaunch.core.book import Attempt, Job, Refusal
 from spotlaunch.core.choosing import BOTH, affordable, rank_for, too_poor, why_waiting
@@ -52,7 +52,7 @@ def _find_machine(draft: Draft, job: Job, live: list[Attempt]) -> None:
         draft.wake(draft.now)  # the market was not asked for this job in this look: it will be in the next
         return
     key = launch_key(draft.world.owner, job.name, job.last_attempt + 1)
-    fitting = rank_for(draft, job, asked, key, policy.Markets(allowed=BOTH, why_not=""))
+    fitting = rank_for(draft, job, asked, key, rules.Markets(allowed=BOTH, why_not=""))
     everything = heed_condition(job, fitting)
     if is_held(job):
         if not everything.candidates:
@@ -60,7 +60,7 @@ def _find_machine(draft: Draft, job: Job, live: list[Attempt]) -> None:
             return
         job = release(draft, job, everything)
     spot_possible = _may_come(draft, job, everything, "spot")
-    markets = policy.markets_now(job, now=draft.now, spot_possible=spot_possible)
+    markets = rules.markets_now(job, now=draft.now, spot_possible=spot_possible)
     ranking = heed_condition(job, rank_for(draft, job, asked, key, markets))
     candidates = [o for o in ranking.candidates if affordable(draft, job, o)]
     if candidates:
@@ -122,10 +122,10 @@ def _counts(refusal: Refusal, job: Job, draft: Draft) -> bool:
     return refusal.until > draft.now and (refusal.error == "InvalidOrder" or refusal.since >= job.submitted_at)
 
 
-def _wait(draft: Draft, job: Job, asked: Asked, ranking: Ranking, markets: policy.Markets) -> None:
+def _wait(draft: Draft, job: Job, asked: Asked, ranking: Ranking, markets: rules.Markets) -> None:
     """Nothing to be had now: back off, and say why when the reason is a new one."""
-    base_s = policy.shortest_rest_s(job.spec, draft.world.traits)
-    wait_s = policy.backoff_s(job.rounds, base_s, draft.world.owner, job.name, job.last_attempt)
+    base_s = rules.shortest_rest_s(job.spec, draft.world.traits)
+    wait_s = rules.backoff_s(job.rounds, base_s, draft.world.owner, job.name, job.last_attempt)
     next_try_at = draft.now + wait_s
     if markets.changes_at is not None:
         next_try_at = min(next_try_at, max(draft.now, markets.changes_at))

@@ -11,8 +11,8 @@ from spotlaunch.core.choosing import is_file_store
 from spotlaunch.core.decide import decide, exposed, hungry, uprooted
 from spotlaunch.core.facts import Offer, Want
 from spotlaunch.core.plan import AddEvent, Asked, Call, Launch, Plan, PutAsk, SetJob, Terminate, World, Write, job_of
-from spotlaunch.core.policy import OFFER_MAX_AGE_S
 from spotlaunch.core.rates import NO_HISTORY
+from spotlaunch.core.rules import OFFER_MAX_AGE_S
 from spotlaunch.errors import StaleWrite, StoreUnavailable
 from spotlaunch.market.room import DEADLINE_S, Room, Silent
 from spotlaunch.ports import Clock, Lease, Provider, Store

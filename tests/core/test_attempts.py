@@ -9,7 +9,7 @@ import pytest
 
 from spotlaunch.core.facts import Scope
 from spotlaunch.core.plan import SetAttempt
-from spotlaunch.core.policy import ERRORS_IN_ROW
+from spotlaunch.core.rules import ERRORS_IN_ROW
 from spotlaunch.core.wire import Status
 from tests.core.worlds import (
     CLOUD,

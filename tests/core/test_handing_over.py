@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from spotlaunch.core.policy import LEAVE_HEARD_S
 from spotlaunch.core.rates import Lived
+from spotlaunch.core.rules import LEAVE_HEARD_S
 from spotlaunch.core.spec import CheckpointSpec, Fallback, Limits
 from tests.core.worlds import (
     CLOUD,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from spotlaunch.core import policy
+from spotlaunch.core import rules
 from spotlaunch.core.limits import LEAVE_AHEAD_S
 from spotlaunch.core.spec import CheckpointSpec, Limits
 from tests.core.worlds import (
@@ -149,7 +149,7 @@ def test_an_ask_is_repeated_until_the_agent_is_seen_leaving() -> None:
 
 
 def test_an_agent_that_is_silent_when_asked_to_leave_is_ended_after_a_while() -> None:
-    patience_s = GRACE_S + policy.LEAVE_SILENT_S
+    patience_s = GRACE_S + rules.LEAVE_SILENT_S
     assert leaver(asked_s_ago=patience_s - 1, heard_s_ago=500).ended == []
     after = leaver(asked_s_ago=patience_s, heard_s_ago=500)
     assert (after.ended, after.attempts[1].outcome) == (["i-1"], "replaced")
@@ -157,7 +157,7 @@ def test_an_agent_that_is_silent_when_asked_to_leave_is_ended_after_a_while() ->
 
 
 def test_an_agent_that_is_heard_gets_long_to_upload_but_not_for_ever() -> None:
-    most_s = GRACE_S + policy.LEAVE_HEARD_S
+    most_s = GRACE_S + rules.LEAVE_HEARD_S
     assert leaver(asked_s_ago=most_s - 1, heard_s_ago=1, phase="leaving").ended == []
     assert leaver(asked_s_ago=most_s, heard_s_ago=1, phase="leaving").ended == ["i-1"]
 

@@ -11,8 +11,8 @@ import pytest
 from spotlaunch.core.decide import hungry
 from spotlaunch.core.draft import IDLE_S
 from spotlaunch.core.facts import Scope
-from spotlaunch.core.policy import ALTERNATIVES, MACHINE_TTL_S, OFFER_MAX_AGE_S
 from spotlaunch.core.rates import Lived
+from spotlaunch.core.rules import ALTERNATIVES, MACHINE_TTL_S, OFFER_MAX_AGE_S
 from spotlaunch.core.spec import CheckpointSpec, Fallback, Limits, Resources, Where
 from spotlaunch.core.start import INVALID_HINT
 from tests.core.worlds import (

@@ -10,7 +10,7 @@ from spotlaunch.core.bands import Costed
 from spotlaunch.core.chance import draw
 from spotlaunch.core.effective import Work, effective_usd_hour
 from spotlaunch.core.facts import Offer
-from spotlaunch.core.policy import (
+from spotlaunch.core.rules import (
     BACKOFF_CAP,
     USUAL_REST_S,
     backoff_s,

@@ -1,0 +1,1 @@
+"""Replays of availability traces through the very policies that run real jobs."""
