@@ -36,8 +36,8 @@ def _cheapest(s: Situation) -> Action:
     """The pool that runs, if one does, else the cheapest that is up."""
     if isinstance(s.running, int):
         return s.running
-    up = [i for i, p in enumerate(s.pools) if p.up]
-    return min(up, key=lambda i: (s.pools[i].price_usd_hour, i)) if up else IDLE
+    prices = [(p.price_usd_hour, i) for i, p in enumerate(s.pools) if p.up]
+    return min(prices)[1] if prices else IDLE
 
 
 POLICIES: Mapping[str, Policy] = MappingProxyType({"on-demand": on_demand, "spot": spot, "greedy": greedy})
