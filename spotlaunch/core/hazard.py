@@ -1,0 +1,39 @@
+"""How long a spot pool stays up: the chance of losing it falls with the time that it has been up.
+
+One law for all pools, ``HAZARD / (age + YOUNG_S)``, and a multiplier for each by what was seen there.
+"""
+
+from __future__ import annotations
+
+import math
+
+from spotlaunch.core.situation import SpotPool
+
+# Interruptions an hour at an age of one hour, and the age that keeps the youngest from being hopeless.
+HAZARD = 0.5
+YOUNG_S = 900.0
+
+# Beyond this nobody knows (and a machine is not rented for much longer).
+LEASE_CAP_S = 12 * 3600.0
+
+# What is known of all pools counts as this many interruptions seen in each.
+PRIOR_INTERRUPTIONS = 2.0
+
+
+def interruptions_expected(from_s: float, to_s: float) -> float:
+    """How many interruptions a pool that was up from age ``from_s`` to age ``to_s`` of a spell had to expect."""
+    return HAZARD * math.log((to_s + YOUNG_S) / (from_s + YOUNG_S))
+
+
+def multiplier(pool: SpotPool) -> float:
+    """How much more often than others the pool is lost: the mean of a Gamma distribution around 1."""
+    return (PRIOR_INTERRUPTIONS + pool.interruptions) / (PRIOR_INTERRUPTIONS + pool.expected)
+
+
+def expected_lease_s(pool: SpotPool) -> float:
+    """How long a machine in the pool is expected to last from now on, with no more than `LEASE_CAP_S` counted."""
+    age_s = pool.up_for_s + YOUNG_S
+    power = 1 - HAZARD * multiplier(pool)
+    growth = math.log1p(LEASE_CAP_S / age_s)
+    # The integral of ((age + t) / age) ** -(1 - power) over the lease; its limit at power 0 is the logarithm.
+    return age_s * (math.expm1(power * growth) / power if abs(power) > 1e-9 else growth)
