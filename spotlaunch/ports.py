@@ -198,8 +198,8 @@ class Store(Protocol):
         """All jobs ever submitted (or those named), oldest first."""
         ...
 
-    def attempts(self, job: str) -> list[Attempt]:
-        """All attempts of a job, in order."""
+    def attempts(self, job: str = "") -> list[Attempt]:
+        """All attempts of a job (or of all jobs, by name), each job's in order."""
         ...
 
     def machines(self, job: str = "") -> list[Machine]:

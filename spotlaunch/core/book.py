@@ -69,6 +69,10 @@ class Attempt:
 
     ``predecessor`` is the attempt that was still leaving when this one began. ``leave_asked_at``: since when
     it has been asked to leave, ``noticed_at``: since when it is known that its machine will be taken.
+
+    ``running_at`` is when its program first ran and ``committed_at`` when its newest checkpoint was stored, both as
+    near as can be told by our clock. ``uploaded_bytes`` and ``restored_bytes``: how much it moved to the store, and
+    from it.
     """
 
     job: str
@@ -92,6 +96,10 @@ class Attempt:
     leave_asked_at: float | None = None
     leave_reason: str = ""
     notes_told: int = 0
+    running_at: float | None = None
+    committed_at: float | None = None
+    uploaded_bytes: int = 0
+    restored_bytes: int = 0
 
     @property
     def live(self) -> bool:
@@ -107,6 +115,8 @@ class Alternative:
     gpu_count: int
     price_usd_hour: Decimal
     on_demand_usd_hour: Decimal | None
+    storage_usd_gb_month: Decimal = Decimal(0)
+    egress_usd_gb: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,6 +127,10 @@ class Machine:
     `up`: exists. `ending`: asked to end. `ended`: seen gone, or never made. ``alternatives`` are those of the
     order beside the first, for as long as nobody knows which of them was taken. ``seen_at`` is when a listing first
     showed it: one that lacks it later tells that it is gone.
+
+    For the bill: ``cheapest_usd_hour`` was the price of the cheapest on-demand offer that would have done when it was
+    ordered, in ``cheapest_pool`` (None: there was none, or it is not known). ``disk_gb`` is rented beside it at
+    ``storage_usd_gb_month`` (0: disk is in the price). ``egress_usd_gb``: a GB between it and the job's store.
     """
 
     launch_key: str
@@ -140,6 +154,11 @@ class Machine:
     outcome: Outcome | None = None
     reason: str = ""
     alternatives: tuple[Alternative, ...] = ()
+    cheapest_usd_hour: Decimal | None = None
+    cheapest_pool: str = ""
+    disk_gb: float = 0.0
+    storage_usd_gb_month: Decimal = Decimal(0)
+    egress_usd_gb: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

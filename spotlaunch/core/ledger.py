@@ -14,6 +14,8 @@ from spotlaunch.core.book import Machine
 
 NANO_USD = Decimal("0.000000001")
 _MICROSECONDS_PER_HOUR = 3600 * 1_000_000
+HOURS_PER_MONTH = 730
+BYTES_PER_GB = 1_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,9 +50,75 @@ def machine_cost_usd(machine: Machine, now: float) -> Decimal:
 
 
 def on_demand_cost_usd(machine: Machine, now: float) -> Decimal:
-    """What the same seconds cost on demand; at its own price where the on-demand price is not known."""
-    price = machine.price_usd_hour if machine.on_demand_usd_hour is None else machine.on_demand_usd_hour
-    return _cost_usd(price, _microseconds(machine, now))
+    """What the same seconds cost on demand, see `on_demand_usd_hour`."""
+    return _cost_usd(on_demand_usd_hour(machine), _microseconds(machine, now))
+
+
+def on_demand_usd_hour(machine: Machine) -> Decimal:
+    """The cheapest on-demand offer that would have done when the machine was ordered.
+
+    Where that was not written down: the same shape on demand, and where that is not known its own price.
+    """
+    known = (machine.cheapest_usd_hour, machine.on_demand_usd_hour)
+    return next((price for price in known if price is not None), machine.price_usd_hour)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Billed:
+    """What a provider says that a machine has cost, as of ``asked_at``.
+
+    ``machine_usd`` is what stands against our price times its seconds; ``storage_usd`` and ``traffic_usd`` what is
+    billed beside it, where the provider tells these apart. ``settled``: whether the machine had been gone for long
+    enough that no more is to come.
+    """
+
+    launch_key: str
+    machine_usd: Decimal
+    storage_usd: Decimal = Decimal(0)
+    traffic_usd: Decimal = Decimal(0)
+    asked_at: float
+    settled: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """What a machine cost between two moments. ``storage_usd`` is an estimate, and not in ``spent_usd``."""
+
+    microseconds: int
+    spent_usd: Decimal
+    on_demand_usd: Decimal
+    storage_usd: Decimal
+
+
+class Meter:
+    """One machine's counters. What it cost between two moments is what they showed at the second less at the first:
+    so parts that follow each other add up to the whole, to the last digit."""
+
+    def __init__(self, machine: Machine, now: float) -> None:
+        self._machine = machine
+        self._whole = _microseconds(machine, now)
+        self._price, self._on_demand = machine.price_usd_hour, on_demand_usd_hour(machine)
+        self._disk = Decimal(str(machine.disk_gb)) * machine.storage_usd_gb_month / HOURS_PER_MONTH
+
+    def between(self, from_at: float, until_at: float) -> Part:
+        """From one moment (seconds since the epoch) to another; what lies outside its life costs nothing."""
+        begin, end = self._shows(from_at), self._shows(until_at)
+        return Part(
+            microseconds=end - begin,
+            spent_usd=_cost_usd(self._price, end) - _cost_usd(self._price, begin),
+            on_demand_usd=_cost_usd(self._on_demand, end) - _cost_usd(self._on_demand, begin),
+            storage_usd=_cost_usd(self._disk, end) - _cost_usd(self._disk, begin) if self._disk else Decimal(0),
+        )
+
+    def egress_usd(self, count: int) -> Decimal:
+        """An estimate: so many bytes to the job's store or from it, at what was told when the machine was ordered."""
+        cost = self._machine.egress_usd_gb * count / BYTES_PER_GB
+        return cost.quantize(NANO_USD, rounding=ROUND_HALF_EVEN)
+
+    def _shows(self, at: float) -> int:
+        if self._machine.up_at is None:
+            return 0
+        return min(max(0, round((at - self._machine.up_at) * 1_000_000)), self._whole)
 
 
 def machine_bill(machine: Machine, now: float) -> Bill:

@@ -16,6 +16,7 @@ _NOUNS = {
     "machine": rows.MACHINE,
     "refusal": rows.REFUSAL,
     "event": rows.EVENT,
+    "billed": rows.BILLED,
 }
 
 

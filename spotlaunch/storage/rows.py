@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from typing import Any, get_args
 
 from spotlaunch.core.book import (
@@ -26,9 +26,19 @@ from spotlaunch.core.book import (
     Wanted,
 )
 from spotlaunch.core.facts import Pool, Scope
+from spotlaunch.core.ledger import Billed
 from spotlaunch.core.spec import Spec, spec_from_dict, spec_to_dict
 
 Row = Sequence[Any]
+
+# Decimals of a machine.
+_MONEY = (
+    "price_usd_hour",
+    "on_demand_usd_hour",
+    "cheapest_usd_hour",
+    "storage_usd_gb_month",
+    "egress_usd_gb",
+)
 
 _PLACE = ("provider", "region", "zone", "instance_type", "market")
 
@@ -45,6 +55,7 @@ ATTEMPT = _columns(Attempt)
 MACHINE = _columns(Machine)
 REFUSAL = _columns(Refusal)
 EVENT = _columns(Event)
+BILLED = _columns(Billed)
 
 _PLAIN = frozenset({str, int, float})
 
@@ -95,9 +106,9 @@ def attempt_of(row: Row) -> Attempt:
 def machine_of(row: Row) -> Machine:
     values = dict(zip(MACHINE, row, strict=True))
     values["pool"] = Pool(**{name: values.pop(name) for name in _PLACE})
-    values["price_usd_hour"] = Decimal(values["price_usd_hour"])
-    if values["on_demand_usd_hour"] is not None:
-        values["on_demand_usd_hour"] = Decimal(values["on_demand_usd_hour"])
+    for name in _MONEY:
+        if values[name] is not None:
+            values[name] = Decimal(values[name])
     values["alternatives"] = tuple(_alternative(raw) for raw in json.loads(values["alternatives"] or "[]"))
     return Machine(**values)
 
@@ -110,12 +121,23 @@ def _alternative(raw: Mapping[str, Any]) -> Alternative:
         gpu_count=raw["gpu_count"],
         price_usd_hour=Decimal(raw["price_usd_hour"]),
         on_demand_usd_hour=None if on_demand is None else Decimal(on_demand),
+        # Those written down before there was a bill for disks have none.
+        storage_usd_gb_month=Decimal(raw.get("storage_usd_gb_month", "0")),
+        egress_usd_gb=Decimal(raw.get("egress_usd_gb", "0")),
     )
 
 
 def refusal_of(row: Row) -> Refusal:
     values = dict(zip(REFUSAL, row, strict=True))
     return Refusal(scope=Scope(**{name: values.pop(name) for name in _PLACE}), **values)
+
+
+def billed_of(row: Row) -> Billed:
+    values = dict(zip(BILLED, row, strict=True))
+    for name in ("machine_usd", "storage_usd", "traffic_usd"):
+        values[name] = Decimal(values[name])
+    values["settled"] = bool(values["settled"])
+    return Billed(**values)
 
 
 def event_of(row: Row) -> Event:
@@ -133,6 +155,11 @@ def row_of(value: Job | Attempt | Machine | Refusal | Event) -> list[Any]:
     for f in fields(value):
         row.extend(_cells(f.name, getattr(value, f.name)))
     return row
+
+
+def billed_row(value: Billed) -> list[Any]:
+    """The same of what a provider says."""
+    return [str(cell) if isinstance(cell, Decimal) else cell for cell in map(partial(getattr, value), BILLED)]
 
 
 @cache

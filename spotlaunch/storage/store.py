@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from spotlaunch.core.book import Attempt, Book, Event, Job, Machine, Refusal, Wanted
 from spotlaunch.core.facts import Pool
-from spotlaunch.core.ledger import Bill, machine_bill
+from spotlaunch.core.ledger import Bill, Billed, machine_bill
 from spotlaunch.core.plan import AddAttempt, AddEvent, AddMachine, PutRefusal, SetAttempt, SetJob, SetMachine, Write
 from spotlaunch.core.rates import Lived
 from spotlaunch.errors import AlreadyExists, NoSuchJob, StaleWrite
@@ -196,9 +196,10 @@ class SqliteStore:
                 found.extend(rows.job_of(r, self._specs) for r in sql.execute(self._q["job"], (name,)))
         return sorted(found, key=lambda j: j.submitted_at)
 
-    def attempts(self, job: str) -> list[Attempt]:
+    def attempts(self, job: str = "") -> list[Attempt]:
         with self._db.reading() as sql:
-            return [rows.attempt_of(r) for r in sql.execute(self._q["attempts_of_job"], (job,))]
+            found = sql.execute(self._q["attempts_of_job"], (job,)) if job else sql.execute(self._q["all_attempts"])
+            return [rows.attempt_of(r) for r in found]
 
     def machines(self, job: str = "") -> list[Machine]:
         with self._db.reading() as sql:
@@ -215,6 +216,16 @@ class SqliteStore:
         """By job, what its *ended* machines cost. Jobs without any are missing."""
         with self._db.reading() as sql:
             return _bills(sql.execute(self._q["all_bills"]))
+
+    def note_billed(self, found: Iterable[Billed]) -> None:
+        """Keep what providers say that machines have cost, each in the place of what they said before."""
+        with self._db.writing() as sql:
+            sql.executemany(self._q["put_billed"], map(rows.billed_row, found))
+
+    def billed(self) -> dict[str, Billed]:
+        """By launch key, what a provider said last. Machines that none was asked about are missing."""
+        with self._db.reading() as sql:
+            return {b.launch_key: b for b in map(rows.billed_of, sql.execute(self._q["all_billed"]))}
 
     def pool_history(self, *, now: float) -> Mapping[Pool, Lived]:
         with self._db.reading() as sql:

@@ -12,7 +12,7 @@ import pytest
 
 from spotlaunch.core.book import Alternative, Attempt, Job, JobState, Machine, MachineState, Outcome
 from spotlaunch.core.facts import Pool, Scope
-from spotlaunch.core.ledger import job_bill
+from spotlaunch.core.ledger import Billed, job_bill
 from spotlaunch.core.plan import AddAttempt, AddEvent, AddMachine, PutRefusal, SetAttempt, SetJob, SetMachine
 from spotlaunch.core.spec import BlobStoreRef, CheckpointSpec, Fallback, Limits, Resources, Spec, Where
 from spotlaunch.errors import AlreadyExists, NoSuchJob, StaleWrite, StoreUnavailable
@@ -92,6 +92,10 @@ FULL_ATTEMPT = Attempt(
     leave_asked_at=8.5,
     leave_reason="return to spot",
     notes_told=9,
+    running_at=10.5,
+    committed_at=11.5,
+    uploaded_bytes=12,
+    restored_bytes=13,
 )
 FULL_MACHINE = Machine(
     launch_key="sl-abc123-digits-2-0",
@@ -116,10 +120,21 @@ FULL_MACHINE = Machine(
     reason="gone from the listing",
     alternatives=(
         Alternative(
-            pool=POOL, gpu="A100", gpu_count=4, price_usd_hour=Decimal("1.50"), on_demand_usd_hour=Decimal("4")
+            pool=POOL,
+            gpu="A100",
+            gpu_count=4,
+            price_usd_hour=Decimal("1.50"),
+            on_demand_usd_hour=Decimal("4"),
+            storage_usd_gb_month=Decimal("0.08"),
+            egress_usd_gb=Decimal("0.09"),
         ),
         Alternative(pool=POOL, gpu="", gpu_count=0, price_usd_hour=Decimal("0.1"), on_demand_usd_hour=None),
     ),
+    cheapest_usd_hour=Decimal("19.90"),
+    cheapest_pool="aws:us-west-2a/p3.16xlarge/on-demand",
+    disk_gb=100.5,
+    storage_usd_gb_month=Decimal("0.08"),
+    egress_usd_gb=Decimal("0.09"),
 )
 
 
@@ -147,6 +162,29 @@ def test_it_keeps_to_the_port(store: SqliteStore) -> None:
 
 
 # -- what goes in comes out ---------------------------------------------------------------------------
+
+
+def test_what_providers_bill_comes_back_and_the_newest_answer_counts(store: SqliteStore) -> None:
+    first = Billed(
+        launch_key="one",
+        machine_usd=Decimal("1.10"),
+        storage_usd=Decimal("0.2"),
+        traffic_usd=Decimal("0.03"),
+        asked_at=5.5,
+        settled=True,
+    )
+    assert not_defaults(first) == []
+    other = Billed(launch_key="two", machine_usd=Decimal(0), asked_at=5.5)
+    store.note_billed([first, other])
+    later = replace(other, machine_usd=Decimal("7.5"), asked_at=6.5)
+    store.note_billed([later])
+    assert store.billed() == {"one": first, "two": later}
+
+
+def test_attempts_of_all_jobs_come_back_job_by_job(store: SqliteStore) -> None:
+    all_of_them = [an_attempt("b", 1), an_attempt("a", 2), an_attempt("a", 1)]
+    store.apply([AddAttempt(attempt=a) for a in all_of_them])
+    assert store.attempts() == [all_of_them[2], all_of_them[1], all_of_them[0]]
 
 
 def test_every_field_of_a_job_comes_back(store: SqliteStore) -> None:

@@ -1,5 +1,5 @@
--- Every question and every change of the book, by name. `{job}`, `{attempt}`, `{machine}`, `{refusal}` and
--- `{event}` stand for the columns of that noun, `{?job}` and so on for as many question marks
+-- Every question and every change of the book, by name. `{job}`, `{attempt}`, `{machine}`, `{refusal}`, `{event}` and
+-- `{billed}` stand for the columns of that noun, `{?job}` and so on for as many question marks
 -- (storage/queries.py fills them in), so that this file and the dataclasses cannot drift apart.
 
 -- name: live_jobs
@@ -76,6 +76,10 @@ SELECT state FROM jobs WHERE name = ?
 -- All attempts of a job, in order.
 SELECT {attempt} FROM attempts WHERE job = ? ORDER BY number
 
+-- name: all_attempts
+-- All attempts there ever were, each job's in order.
+SELECT {attempt} FROM attempts ORDER BY job, number
+
 -- name: machines_of_job
 -- All machines of a job, in order of intent.
 SELECT {machine} FROM machines WHERE job = ? ORDER BY rowid
@@ -91,6 +95,14 @@ SELECT {machine} FROM machines WHERE rowid IN (SELECT max(rowid) FROM machines G
 -- name: machine
 -- One machine by its launch key.
 SELECT {machine} FROM machines WHERE launch_key = ?
+
+-- name: all_billed
+-- What providers said last of what machines have cost.
+SELECT {billed} FROM billed
+
+-- name: put_billed
+-- What a provider says now, in the place of what it said before.
+INSERT OR REPLACE INTO billed ({billed}) VALUES ({?billed})
 
 -- name: all_refusals
 -- Who rests, and who rested.
