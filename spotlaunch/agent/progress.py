@@ -21,13 +21,13 @@ LARGEST = 10**15
 
 
 class Progress:
-    """Reads the file when it has changed. ``latest`` is the newest object in it that could be read.
-
-    ``masker`` keeps secrets out of it.
+    """Reads the file when it has changed. ``latest`` is the newest object in it that could be read, ``first`` was the
+    first. ``masker`` keeps secrets out of them.
     """
 
     def __init__(self, path: Path, masker: Masker | None = None) -> None:
         self.latest: dict[str, Any] = {}
+        self.first: dict[str, Any] = {}
         self.masker = masker or Masker([])
         self._path = path
         self._seen: tuple[int, int, int] | None = None
@@ -60,6 +60,7 @@ class Progress:
             said = _object(part)
             if said is None:
                 continue
+            self.first = self.first or said
             self.latest = said
             texts.add(part.strip())
             name = said.get("checkpoint")

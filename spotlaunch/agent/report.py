@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from spotlaunch.core.wire import Entry, Status
 
 MOST_NOTES = 500
+MOST_GUESSED = 20
 MOST_ERROR_LETTERS = 2000
 
 
@@ -21,7 +22,10 @@ class Report:
         self.changed: Callable[[], None] = lambda: None
         self._now = now
         self._lock = threading.Lock()
-        self._status = Status(attempt=attempt, at=now(), phase="starting", started_at=now())
+        began_at = now()
+        self._status = Status(
+            attempt=attempt, at=began_at, phase="starting", started_at=began_at, phases={"starting": began_at}
+        )
 
     def go_on_from(self, before: Status) -> None:
         """This machine was started again in the middle of the attempt: what was told stays told."""
@@ -33,6 +37,10 @@ class Report:
                 committed_at=before.committed_at,
                 commits=before.commits,
                 notes=list(before.notes),
+                phases=dict(before.phases),
+                first_progress=dict(before.first_progress),
+                first_progress_at=before.first_progress_at,
+                guessed=list(before.guessed),
             )
 
     def set(self, **changes: Any) -> None:
@@ -40,6 +48,8 @@ class Report:
         if "error" in changes:
             changes["error"] = str(changes["error"])[:MOST_ERROR_LETTERS]
         with self._lock:
+            if "phase" in changes:
+                changes["phases"] = {changes["phase"]: self._now(), **self._status.phases}
             self._status = replace(self._status, **changes)
         self.changed()
 
@@ -52,16 +62,24 @@ class Report:
             self._status = replace(self._status, notes=notes)
         self.changed()
 
-    def progress(self, said: Mapping[str, Any]) -> None:
-        """What the program said last; told with the next report."""
+    def progress(self, said: Mapping[str, Any], *, first: Mapping[str, Any] | None = None) -> None:
+        """What the program said last, and first of all; told with the next report."""
         with self._lock:
             self._status = replace(self._status, progress=dict(said))
+            if self._status.first_progress_at is None:
+                told = dict(said if first is None else first)
+                self._status = replace(self._status, first_progress=told, first_progress_at=self._now())
 
-    def committed(self, entry: Entry) -> None:
-        """A checkpoint is in the store."""
+    def committed(self, entry: Entry, *, guessed: Iterable[str] = ()) -> None:
+        """A checkpoint is in the store. ``guessed``: see `Status`."""
         with self._lock:
-            commits = self._status.commits + 1
-            self._status = replace(self._status, step=entry.step, committed_at=self._now(), commits=commits)
+            self._status = replace(
+                self._status,
+                step=entry.step,
+                committed_at=self._now(),
+                commits=self._status.commits + 1,
+                guessed=sorted(guessed)[:MOST_GUESSED],
+            )
         self.changed()
 
     def logged(self, chunks: int) -> None:

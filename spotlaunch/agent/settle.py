@@ -30,10 +30,14 @@ def is_temporary(name: str) -> bool:
 
 @dataclass(frozen=True)
 class Look:
-    """What one look found: complete entries by name, and names of those being written at this moment."""
+    """What one look found: complete entries by name, and names of those being written at this moment.
+
+    ``guessed``: those of the complete that nobody has touched for a while, and nothing else speaks for.
+    """
 
     complete: Mapping[str, Entry]
     in_flux: frozenset[str] = frozenset()
+    guessed: frozenset[str] = frozenset()
 
     @property
     def files(self) -> list[FileState]:
@@ -55,6 +59,7 @@ class Settle:
         self._renames = Renames(root)
         self._seen: dict[str, Entry] = {}
         self._complete: dict[str, Entry] = {}
+        self._guessed: set[str] = set()
         self._temporary: set[int] = set()
         self._told: set[str] = set()
         self._touched_at = 0.0
@@ -72,6 +77,7 @@ class Settle:
     def all(self, now: float) -> Look:
         """The program has ended, and not in the middle of writing: everything there is complete."""
         self.look(now)
+        self._guessed.clear()
         self._complete = dict(self._seen)
         return self._result()
 
@@ -87,7 +93,9 @@ class Settle:
             if name in moved or self._was_temporary(name) or (steady and name in self._told):
                 self._complete[name] = entry
                 self._told.discard(name)
+                self._guessed.discard(name)
         if now - self._touched_at >= self._still_s:
+            self._guessed |= {name for name, entry in entries.items() if self._complete.get(name) != entry}
             self._complete = dict(entries)
         self._temporary = {inode for name in names if is_temporary(name) for inode in [self._inode(name)] if inode}
         self._seen, self._looked_at = entries, now
@@ -98,7 +106,9 @@ class Settle:
 
     def _result(self) -> Look:
         complete = {name: entry for name, entry in self._seen.items() if self._complete.get(name) == entry}
-        return Look(complete, frozenset(self._seen.keys() - complete.keys()))
+        return Look(
+            complete, frozenset(self._seen.keys() - complete.keys()), frozenset(complete.keys() & self._guessed)
+        )
 
     def _note_touched(self, entries: Mapping[str, Entry], now: float) -> None:
         """When the folder was last touched. Between two looks it was at a file's own time, if that is believable."""

@@ -161,7 +161,7 @@ class Sync:
     def _look(self, finishing: bool) -> Look:
         self._settle.tell(self._progress.read())
         if self._progress.latest:
-            self._report.progress(self._progress.latest)
+            self._report.progress(self._progress.latest, first=self._progress.first)
         now = self._now() if self._died_at is None else self._died_at
         return self._settle.all(now) if finishing and self._everything else self._settle.look(now)
 
@@ -185,7 +185,7 @@ class Sync:
         self._soon = False
         self._retry_s, self._retry_at, self._failures = FIRST_RETRY_S, 0.0, 0
         self._saved, self._step = dict(look.complete), step
-        self._report.committed(entry)
+        self._report.committed(entry, guessed=look.guessed)
         if not self._hurry:
             self._prune()
         self.pace.began_at, self.pace.ended_at = began_at, self._mono()

@@ -73,6 +73,8 @@ class Status:
     ``step`` is the newest committed step, ``resumed_step`` the one it restored (None before that is
     known), ``progress`` what the program wrote last: ``{"step": 40, "total": 60, ...}``. ``notes`` are
     sentences for the story, oldest first, each ``{"at": s, "kind": str, "text": str}``; the list only grows.
+    ``phases`` tells when each phase began, ``first_progress`` what the program wrote first, and when that was read.
+    ``guessed``: entries of the newest commit that were taken for complete only because nobody touched them.
     """
 
     attempt: int
@@ -91,6 +93,10 @@ class Status:
     error: str = ""
     log_chunks: int = 0
     notes: list[dict[str, Any]] = field(default_factory=list)
+    phases: dict[str, float] = field(default_factory=dict)
+    first_progress: dict[str, Any] = field(default_factory=dict)
+    first_progress_at: float | None = None
+    guessed: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,15 @@ def test_one_object_written_anew_each_time(file: Path) -> None:
         assert progress.step == step
 
 
+def test_the_first_that_was_said_is_kept_also_when_more_came_at_once(file: Path) -> None:
+    progress = Progress(file)
+    file.write_text('{"step": 3}\n{"step": 4}\n')
+    progress.read()
+    file.write_text('{"step": 5}\n')
+    progress.read()
+    assert (progress.first, progress.latest) == ({"step": 3}, {"step": 5})
+
+
 def test_one_object_per_line_the_last_counts(file: Path) -> None:
     progress = Progress(file)
     with file.open("a") as f:

@@ -64,6 +64,15 @@ def test_old_times_that_a_copying_tool_set_do_not_make_a_file_look_still(folder:
     assert folder.complete(T0 + 11) == ["step-1"]
 
 
+def test_what_is_complete_only_because_nobody_touches_it_is_called_a_guess(folder: Folder) -> None:
+    (folder.root / "tmp-2").write_text("x")
+    (folder.root / "tmp-2").rename(folder.root / "step-2")
+    folder.write("step-1", "half", at=T0 + 10)
+    assert folder.settle.look(T0 + 10.1).guessed == frozenset()
+    assert folder.settle.look(T0 + 12).guessed == {"step-1"}
+    assert folder.settle.all(T0 + 13).guessed == frozenset()
+
+
 def test_one_entry_being_written_keeps_the_others_from_being_called_still(folder: Folder) -> None:
     folder.write("model-1", at=T0 + 10)
     folder.write("optim-1", "h", at=T0 + 11)

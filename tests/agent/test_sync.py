@@ -259,3 +259,23 @@ def test_what_was_restored_after_falling_back_becomes_the_newest_again(tmp_path:
     rig.sync.begin(step=40, saved=False)
     assert rig.turn()
     assert rig.steps == [40]
+
+
+def test_the_report_tells_the_first_word_of_the_program_when_phases_began_and_what_was_guessed(rig: Rig) -> None:
+    rig.report.set(phase="running")
+    began_at = rig.time
+    rig.progress.write_text('{"step": 4}\n{"step": 5}\n')
+    (rig.folder / "step-5").write_text("whole, or half?")
+    rig.turn()
+    said_at = rig.time
+    rig.progress.write_text('{"step": 6}\n')
+    rig.turn(5.0)
+    rig.report.set(phase="running")
+    status = rig.report.status
+    assert (status.first_progress, status.first_progress_at) == ({"step": 4}, said_at)
+    assert status.progress == {"step": 6}
+    assert status.phases["running"] == began_at
+    assert status.guessed == ["step-5"]
+    rig.rename_in("step-5", "whole now")
+    rig.turn(60.0)
+    assert rig.report.status.guessed == []
