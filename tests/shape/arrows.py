@@ -63,8 +63,8 @@ RULES = {
 
 # Modules from outside that core may use. What is not here has a clock, chance, a file, a socket or a process in it.
 PURE_TEXT = """
-    __future__ collections collections.abc dataclasses decimal difflib enum fnmatch functools hashlib ipaddress
-    itertools json math operator re shlex types typing urllib.parse
+    __future__ bisect collections collections.abc dataclasses decimal difflib enum fnmatch functools hashlib
+    ipaddress itertools json math operator re shlex types typing urllib.parse
 """
 PURE = frozenset(PURE_TEXT.split())
 PURE_NAMES = {"pathlib": {"PurePath", "PurePosixPath"}}  # paths as text; `Path` would touch the disk
