@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from spotlaunch.core.facts import Pool, Scope
 from spotlaunch.core.spec import Spec
+from spotlaunch.core.spells import Spell
 
 JobState = Literal["queued", "running", "finished", "failed", "cancelled"]
 Wanted = Literal["run", "cancel", "cancel-now"]
@@ -30,6 +31,11 @@ class Job:
     machine, ``last_attempt`` is the highest number ever used. ``errors_in_row`` counts attempts ended by our
     own agent's trouble since one last went well. ``start_when`` is what its first machine must satisfy
     (`core.condition`), empty for none; a job that is held for it waits for no machine yet.
+
+    ``deadline_at`` is when it must have ended. ``done_s`` is the useful work that is stored, at step ``done_step``, and
+    ``step_s`` what a step takes, as measured (None: not yet). For jobs with a policy (`core.steering`):
+    ``policy_memory`` is what the policy wants to know again, ``spells`` the pools as seen by this job, ``decided_at``
+    when the policy was last asked, and ``decision`` what it said, for a person.
     """
 
     name: str
@@ -56,6 +62,14 @@ class Job:
     step: int = 0
     total_steps: int | None = None
     progress_at: float | None = None
+    deadline_at: float | None = None
+    done_s: float = 0.0
+    done_step: int = 0
+    step_s: float | None = None
+    policy_memory: tuple[float, ...] = ()
+    spells: tuple[Spell, ...] = ()
+    decided_at: float | None = None
+    decision: str = ""
 
     @property
     def over(self) -> bool:
@@ -96,6 +110,8 @@ class Attempt:
     leave_asked_at: float | None = None
     leave_reason: str = ""
     notes_told: int = 0
+    base_s: float | None = None
+    worked_s: float = 0.0
     running_at: float | None = None
     committed_at: float | None = None
     uploaded_bytes: int = 0

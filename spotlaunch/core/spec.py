@@ -76,6 +76,10 @@ class Spec:
     ``image``: the container that the command runs in. ``vm_images``: by provider, the disk image of its virtual
     machines, in its own words; where there is none, the adapter's default.
 
+    ``deadline_s`` (after the submission) or ``deadline_at``: when it must have ended; both None: whenever.
+    ``work_s``: the compute time it needs, None where nobody said. ``policy``: a name of `core.policy.POLICIES`, or
+    empty for the usual.
+
     ``ssh``: whether a shell may be opened on its machines. ``ssh_key`` is the public key of that shell in OpenSSH's
     form; no file says it, submitting makes it.
     """
@@ -95,6 +99,10 @@ class Spec:
     fallback: Fallback = field(default_factory=Fallback)
     checkpoint: CheckpointSpec = field(default_factory=CheckpointSpec)
     restart_on_exit: tuple[int, ...] = ()
+    deadline_s: float | None = None
+    deadline_at: float | None = None
+    work_s: float | None = None
+    policy: str = ""
     ssh: bool = False
     ssh_key: str = ""
 
@@ -134,6 +142,10 @@ def spec_to_dict(spec: Spec) -> dict[str, Any]:
             "store": {"url": c.store.url, "endpoint": c.store.endpoint, "region": c.store.region},
         },
         "restart_on_exit": list(spec.restart_on_exit),
+        "deadline_s": spec.deadline_s,
+        "deadline_at": spec.deadline_at,
+        "work_s": spec.work_s,
+        "policy": spec.policy,
         "ssh": spec.ssh,
         "ssh_key": spec.ssh_key,
     }
@@ -164,6 +176,10 @@ def spec_from_dict(raw: Mapping[str, Any]) -> Spec:
         fallback=Fallback(**raw["fallback"]),
         checkpoint=CheckpointSpec(**checkpoint),
         restart_on_exit=tuple(raw["restart_on_exit"]),
+        deadline_s=raw.get("deadline_s"),
+        deadline_at=raw.get("deadline_at"),
+        work_s=raw.get("work_s"),
+        policy=raw.get("policy", ""),
         ssh=raw.get("ssh", False),
         ssh_key=raw.get("ssh_key", ""),
     )

@@ -28,6 +28,7 @@ from spotlaunch.core.book import (
 from spotlaunch.core.facts import Pool, Scope
 from spotlaunch.core.ledger import Billed
 from spotlaunch.core.spec import Spec, spec_from_dict, spec_to_dict
+from spotlaunch.core.spells import Spell
 
 Row = Sequence[Any]
 
@@ -96,7 +97,13 @@ class Specs:
 def job_of(row: Row, specs: Specs) -> Job:
     values = dict(zip(JOB, row, strict=True))
     values["spec"] = specs.get(values["name"], values["spec"])
+    values["policy_memory"] = tuple(json.loads(values["policy_memory"] or "[]"))
+    values["spells"] = tuple(_spell(raw) for raw in json.loads(values["spells"] or "[]"))
     return Job(**values)
+
+
+def _spell(raw: Mapping[str, Any]) -> Spell:
+    return Spell(**{**raw, "pool": Pool(**raw["pool"])})
 
 
 def attempt_of(row: Row) -> Attempt:
@@ -194,6 +201,8 @@ def _cells(name: str, value: Any) -> list[Any]:
     match value:
         case ():
             return [""]
+        case (float(), *_):
+            return [json.dumps(value)]
         case (Alternative(), *_):
             return [json.dumps([asdict(a) for a in value], separators=(",", ":"), default=str)]
         case Pool() | Scope():

@@ -15,6 +15,7 @@ from spotlaunch.core.facts import Pool, Scope
 from spotlaunch.core.ledger import Billed, job_bill
 from spotlaunch.core.plan import AddAttempt, AddEvent, AddMachine, PutRefusal, SetAttempt, SetJob, SetMachine
 from spotlaunch.core.spec import BlobStoreRef, CheckpointSpec, Fallback, Limits, Resources, Spec, Where
+from spotlaunch.core.spells import Spell
 from spotlaunch.errors import AlreadyExists, NoSuchJob, StaleWrite, StoreUnavailable
 from spotlaunch.ports import Store
 from spotlaunch.storage.store import SqliteStore
@@ -41,6 +42,10 @@ FULL_SPEC = Spec(
         store=BlobStoreRef(url="s3://b/p", endpoint="http://e", region="auto"),
     ),
     restart_on_exit=(75, 76),
+    deadline_s=3600.5,
+    deadline_at=2e9,
+    work_s=1800.5,
+    policy="greedy",
     ssh=True,
     ssh_key="ssh-ed25519 AAAA digits",
 )
@@ -69,6 +74,17 @@ FULL_JOB = Job(
     step=7,
     total_steps=60,
     progress_at=1005.5,
+    deadline_at=1006.5,
+    done_s=99.5,
+    done_step=6,
+    step_s=16.5,
+    policy_memory=(1.5, -2.0),
+    spells=(
+        Spell(pool=POOL, seen_at=8.5, since=7.5, lost=2, expected=0.25),
+        Spell(pool=replace(POOL, zone="b"), seen_at=9.5, since=None),
+    ),
+    decided_at=1007.5,
+    decision="waits for spot",
 )
 FULL_ATTEMPT = Attempt(
     job="digits",
@@ -92,6 +108,8 @@ FULL_ATTEMPT = Attempt(
     leave_asked_at=8.5,
     leave_reason="return to spot",
     notes_told=9,
+    base_s=10.25,
+    worked_s=11.25,
     running_at=10.5,
     committed_at=11.5,
     uploaded_bytes=12,

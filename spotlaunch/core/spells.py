@@ -1,0 +1,50 @@
+"""Spells: for how long each spot pool has been up, as seen by a job that looks at it now and then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from spotlaunch.core.facts import Pool
+from spotlaunch.core.hazard import interruptions_expected
+
+# A pool that nobody has sold for so long is forgotten.
+FORGET_S = 86400.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spell:
+    """A pool as it was when last looked at, at ``seen_at``.
+
+    ``since``: up since then, as far as anybody has looked; None: it was down. ``lost``: how many spells have ended, and
+    ``expected`` how many should have by what is known of all pools (`hazard.interruptions_expected`).
+    """
+
+    pool: Pool
+    seen_at: float
+    since: float | None
+    lost: int = 0
+    expected: float = 0.0
+
+    @property
+    def up_for_s(self) -> float:
+        return 0.0 if self.since is None else self.seen_at - self.since
+
+    def looked(self, *, up: bool, now: float) -> Spell:
+        """The same after one more look."""
+        if self.since is None or now < self.seen_at:
+            return replace(self, seen_at=now, since=now if up else None)
+        aged = self.expected + interruptions_expected(self.up_for_s, now - self.since)
+        if up:
+            return replace(self, seen_at=now, expected=aged)
+        return replace(self, seen_at=now, since=None, lost=self.lost + 1, expected=aged)
+
+
+def look(known: Iterable[Spell], seen: Mapping[Pool, bool], *, now: float) -> dict[Pool, Spell]:
+    """What is known of pools after a look that found each of ``seen`` up or down. Others stay as they were."""
+    spells = {s.pool: s for s in known if s.pool in seen or now - s.seen_at < FORGET_S}
+    for pool, up in seen.items():
+        before = spells.get(pool)
+        first = Spell(pool=pool, seen_at=now, since=now if up else None)
+        spells[pool] = first if before is None else before.looked(up=up, now=now)
+    return spells
