@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from spotlaunch.core.answers import Answer
 from spotlaunch.core.book import Attempt, Book, Event, Job, Machine, Refusal, Wanted
@@ -71,6 +71,25 @@ class Provider(Protocol):
 
         Returns only the failures: instance id to what the provider said. "Ended" is seen in the listing, and not in
         the answer of this call. With a machine goes all that was made for it.
+        """
+        ...
+
+
+@runtime_checkable
+class RehearsalCloud(Provider, Protocol):
+    """A provider whose machines cost nothing (``traits.rehearsal``), and can be lost at a moment of our choosing."""
+
+    def sell(self, want: Want, *, notice_s: float) -> None:
+        """From now on sell spot machines that hold what ``want`` wishes, which nobody takes away but `take_away`.
+
+        ``notice_s`` is the warning that ``traits`` tell of (0: none). Raises `Transient` where that cannot be kept.
+        """
+        ...
+
+    def take_away(self, instance_id: str, *, notice_s: float) -> bool:
+        """Take a machine of this owner away as a cloud does, with a notice (0: none); returns before it is gone.
+
+        False: there is none of that id. A second call changes nothing.
         """
         ...
 

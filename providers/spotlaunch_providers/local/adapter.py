@@ -15,15 +15,16 @@ from spotlaunch.core.chance import draw
 from spotlaunch.core.facts import Launched, Offer, Order, SeenMachine, Traits, Want
 from spotlaunch.errors import BadFile, NotAuthorized, Transient
 from spotlaunch_providers.local import machines
-from spotlaunch_providers.local.choice import VARIABLE, chosen
+from spotlaunch_providers.local.choice import OWN, VARIABLE, chosen
 from spotlaunch_providers.local.counters import locked
 from spotlaunch_providers.local.ending import wipe
 from spotlaunch_providers.local.environment import base_env, source_roots
-from spotlaunch_providers.local.files import parse_name
+from spotlaunch_providers.local.files import parse_name, write_json
 from spotlaunch_providers.local.launching import Launching, Made, lost_answer
 from spotlaunch_providers.local.market import Market, traits_of
 from spotlaunch_providers.local.offers import offers
 from spotlaunch_providers.local.reading import read_market
+from spotlaunch_providers.local.steady import steady
 
 AGENT = (sys.executable, "-P", "-m", "spotlaunch.agent")
 
@@ -114,6 +115,22 @@ class LocalProvider:
                 if why := self._end(name):
                     failures[name] = why
         return failures
+
+    # -- a rehearsal -------------------------------------------------------------------------------------
+
+    def sell(self, want: Want, *, notice_s: float) -> None:
+        """See `RehearsalCloud`. The market file of this cloud's own folder is written anew."""
+        with self._disk_trouble():
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_json(self.folder / OWN, steady(want, notice_s=notice_s))
+
+    def take_away(self, instance_id: str, *, notice_s: float) -> bool:
+        """See `RehearsalCloud`."""
+        with self._disk_trouble():
+            record = machines.read_record(self._machine(instance_id)) if _is_name(instance_id) else None
+            if record is None or record["owner"] != self.owner:
+                return False
+            return machines.take(self._machine(instance_id), notice_s=notice_s)
 
     # -- machines ----------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 VARIABLE = "SPOTLAUNCH_LOCAL_MARKET"
 BUILT_IN = Path(__file__).with_name("market.yaml")
+OWN = "market.yaml"  # in the cloud's own folder
 BACK = "default"  # said instead of a path, to forget what was said
 
 
@@ -37,5 +38,5 @@ def chosen(folder: Path) -> Path:
     try:
         return Path((folder / "market.path").read_text())
     except (FileNotFoundError, NotADirectoryError):
-        own = folder / "market.yaml"
+        own = folder / OWN
         return own if own.exists() else BUILT_IN

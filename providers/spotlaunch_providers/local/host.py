@@ -43,6 +43,7 @@ class Host:
         self.agent: subprocess.Popen[bytes] | None = None
         self.exit_code: int | None = None
         self.asked_to_end = False
+        self.taken_notice_s: float | None = None  # somebody asked to have it taken away, with so long a notice
         self.frozen = False
         self.reaper = become_reaper()
         self.door = door
@@ -73,12 +74,16 @@ class Host:
             if self.asked_to_end:
                 self._tell(phase="ending")
                 return "terminated"
+            if self.taken_notice_s is not None:
+                self._give_notice(now, reason="preempted", notice_s=self.taken_notice_s)
+                return "preempted"
             older = older_in_pool(self.machine.parent, self.machine.name) if self.fate.trace else 0
             if self.fate.taken(now, older=older):
-                self._give_notice(now, reason="preempted")
+                self._give_notice(now, reason="preempted", notice_s=self.order["notice_s"])
                 return "preempted"
             if now >= self.fate.ttl_at:
-                self._give_notice(now, reason="")  # a last sync, when nobody else has ended it in time
+                # A last sync, when nobody else has ended it in time.
+                self._give_notice(now, reason="", notice_s=self.order["notice_s"])
                 return "too old"
             if self.exit_code is not None:
                 return f"agent left with exit code {self.exit_code}"
@@ -112,10 +117,10 @@ class Host:
         self.fate.booted(now)
         self._tell(phase="running", running_at=now)
 
-    def _give_notice(self, now: float, *, reason: str) -> None:
+    def _give_notice(self, now: float, *, reason: str, notice_s: float) -> None:
         """Say that the machine will be taken; return when the time is over or the agent has left."""
         self._tell(phase="ending", ending_reason=reason)
-        deadline = now + self.order["notice_s"]
+        deadline = now + notice_s
         if self.agent is None or deadline <= now:
             return
         write_json(self.machine / "notice.json", {"deadline_at": deadline})
@@ -144,9 +149,23 @@ class Host:
         """Until then, or until a child ends, somebody knocks, or it is time for a patrol."""
         left_s = min(max(0.0, until - time.time()), PATROL_S)
         for fd, _ in self.poll.poll(left_s * 1000 + 1 if left_s else 0):
-            os.read(fd, 4096)
-            self.asked_to_end |= fd == self.door
+            said = os.read(fd, 4096)
+            if fd == self.door:
+                self._hear(said)
         self._reap()
+
+    def _hear(self, said: bytes) -> None:
+        """What came through the door: ``take 2.5`` is the cloud's hand, with a notice; all else asks for the end."""
+        for line in said.splitlines():
+            word, _, notice_s = line.partition(b" ")
+            try:
+                taken_s = float(notice_s) if word == b"take" else None
+            except ValueError:
+                taken_s = None
+            if taken_s is None:
+                self.asked_to_end = True
+            elif self.taken_notice_s is None:
+                self.taken_notice_s = max(0.0, taken_s)
 
     def _reap(self) -> bool:
         """Take note of every child that has ended. True when there is no child left."""

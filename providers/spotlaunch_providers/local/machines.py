@@ -115,6 +115,15 @@ def read_record(machine: Path) -> dict[str, Any] | None:
 
 def knock(machine: Path, *, ask_end: bool = False) -> bool | None:
     """Whether a machine's host is alive, asking it for the end on the way; None if there is no machine."""
+    return _say(machine, b"end\n" if ask_end else b"")
+
+
+def take(machine: Path, *, notice_s: float) -> bool:
+    """Have the cloud take a machine away, with so long a notice (0: none). False if it is gone or going already."""
+    return _say(machine, f"take {notice_s}\n".encode()) is True
+
+
+def _say(machine: Path, line: bytes) -> bool | None:
     try:
         door = os.open(f"{machine}/door", os.O_WRONLY | os.O_NONBLOCK)
     except OSError as e:
@@ -124,8 +133,8 @@ def knock(machine: Path, *, ask_end: bool = False) -> bool | None:
             return None
         raise
     try:
-        if ask_end:
-            os.write(door, b"end\n")
+        if line:
+            os.write(door, line)
     except (BlockingIOError, BrokenPipeError):
         pass  # it has been asked a thousand times already, or has just gone
     finally:

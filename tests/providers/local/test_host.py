@@ -143,6 +143,31 @@ def test_a_machine_whose_agent_leaves_on_the_notice_ends_before_the_deadline(
     assert bill(folder).why == "preempted"
 
 
+def test_a_machine_can_be_taken_away_at_a_moment_of_our_choosing_with_a_notice(
+    connect: Connect, order: MakeOrder, folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "seen"
+    agent = f'{UNTIL_NOTICE}; cp "$SPOTLAUNCH_NOTICE_FILE" {out}'
+    provider = connect(agent=("/bin/sh", "-c", agent))
+    name = provider.launch(order(provider)).instance_id
+    eventually(disk(folder, name).exists)
+    assert provider.take_away(name, notice_s=60.0)
+    assert (bill(folder).why, bill(folder).instance_id) == ("preempted", name)
+    assert json.loads(out.read_text())["deadline_at"] > time.time() + 30
+    assert not provider.take_away(name, notice_s=60.0)
+
+
+def test_and_without_one_and_only_by_its_owner(connect: Connect, order: MakeOrder, folder: Path) -> None:
+    provider = connect("notice: 1m")
+    name = provider.launch(order(provider)).instance_id
+    eventually(disk(folder, name).exists)
+    assert not connect(owner="another").take_away(name, notice_s=0.0)
+    assert not provider.take_away("../../x", notice_s=0.0)
+    assert provider.take_away(name, notice_s=0.0)
+    assert bill(folder).why == "preempted"
+    eventually(lambda: not processes_under(folder))
+
+
 def test_without_a_notice_the_plug_is_pulled_at_once(
     connect: Connect, order: MakeOrder, folder: Path, tmp_path: Path
 ) -> None:
