@@ -40,12 +40,8 @@ def _along(s: Situation, line: Memory) -> Action:
         line_left_s, line_work_s = line
         ahead_s = line_work_s * s.left_s / line_left_s - s.work_left_s
     if s.running == ON_DEMAND:
-        # Two starts: the one to spot, and the one back.
-        return min(prices)[1] if prices and ahead_s >= 2 * s.start_s else _idle_if(ahead_s > 2 * s.start_s)
+        # Two starts' worth: the one to spot, and the one back.
+        return min(prices)[1] if prices and ahead_s >= 2 * s.start_s else ON_DEMAND
     if prices:
         return min(prices)[1]
-    return _idle_if(ahead_s >= 0)
-
-
-def _idle_if(ahead: bool) -> Action:
-    return IDLE if ahead else ON_DEMAND
+    return IDLE if ahead_s >= 0 else ON_DEMAND
