@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -172,10 +172,12 @@ def submit(
     owner: str,
     exact_name: bool,
     when: Condition | None = None,
+    exclude: Sequence[Path] = (),
 ) -> Job:
     """Upload the working directory, make the key of its shell, keep the secrets, and write the job down, in this order.
 
     ``when``: what its first machine must satisfy; the job is held until something does.
+    ``exclude``: folders that stay here, beside those that always do.
     ``exact_name``: the user insists on the name; else a free one is made from it (``digits-2``). Whatever
     fails, nothing is left behind: the job exists when it is in the book, which comes last.
     """
@@ -194,7 +196,7 @@ def submit(
         start_when="" if when is None else str(when),
     )
     try:
-        job = replace(job, bundle=_upload_bundle(home, blobs, job))
+        job = replace(job, bundle=_upload_bundle(home, blobs, job, exclude))
         if spec.ssh:
             job = replace(job, spec=replace(spec, ssh_key=make_key(home, job.name)))
         if secret_values:
@@ -238,12 +240,12 @@ def _claim_name(store: Store, blobs: Blobs, name: str, owner: str, *, exact: boo
     raise UsageError(f"there is a job called {name!r} already", hint="choose another with --name, or leave --name out")
 
 
-def _upload_bundle(home: Home, blobs: Blobs, job: Job) -> str:
+def _upload_bundle(home: Home, blobs: Blobs, job: Job, stay: Sequence[Path]) -> str:
     """Pack and upload the working directory. Returns the digest, or an empty text when there is none."""
     if not job.spec.workdir:
         return ""
     # Home and store may lie inside the working directory: the book, kept secrets and checkpoints stay here.
-    exclude = [job.spec.checkpoint.dir, str(home.path)]
+    exclude = [job.spec.checkpoint.dir, str(home.path), *map(str, stay)]
     if is_file_store(job.store_url):
         exclude.append(url2pathname(urlsplit(job.store_url).path))
     with _temporary_folder() as folder:

@@ -53,16 +53,24 @@ def launchable(providers: Mapping[str, Provider]) -> tuple[dict[str, Provider], 
 class Clouds:
     """The providers of a watchdog, ``usable`` by name: those where machines can be had now; none is ever taken away.
 
-    ``mono`` gives seconds that never jump, ``complain`` takes a line for the log.
+    ``mono`` gives seconds that never jump, ``complain`` takes a line for the log. ``only``: names; all if empty.
     """
 
-    def __init__(self, home: Home, *, owner: str, mono: Callable[[], float], complain: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        home: Home,
+        *,
+        owner: str,
+        mono: Callable[[], float],
+        complain: Callable[[str], None],
+        only: Collection[str] = (),
+    ) -> None:
         self._home = home
         self._owner = owner
         self._mono = mono
         self._complain = complain
         self._tried_at = mono()
-        self.usable, self._missing = self._connect()
+        self.usable, self._missing = self._connect(*only)
         for name, why in self._missing.items():
             complain(f"{name} is not used: {why}")
 

@@ -81,10 +81,18 @@ class Mailboxes:
         return Mailbox(self._stores[key], job.name)
 
 
-def serve(home: Home, *, told: Callable[[Event], None], once: bool = False, idle_exit_s: float | None = None) -> bool:
+def serve(
+    home: Home,
+    *,
+    told: Callable[[Event], None],
+    once: bool = False,
+    idle_exit_s: float | None = None,
+    only: Collection[str] = (),
+) -> bool:
     """Run the watchdog until SIGTERM, SIGINT, or (``idle_exit_s``) until there has been nothing to do.
 
-    Says whether it was told to end. Raises `LeaseHeld` when another one is awake.
+    ``only``: the providers to use; all if empty. Says whether it was told to end. Raises `LeaseHeld` when another one
+    is awake.
     """
     store = open_store(home)
     bell = Bell(home.wake)
@@ -95,7 +103,7 @@ def serve(home: Home, *, told: Callable[[Event], None], once: bool = False, idle
             ThreadPoolExecutor(WORKERS, thread_name_prefix="call") as callers,
             _lease(store) as lease,
         ):
-            clouds = Clouds(home, owner=store.owner, mono=time.monotonic, complain=_complain)
+            clouds = Clouds(home, owner=store.owner, mono=time.monotonic, complain=_complain, only=only)
             clean_secrets(home, store, now=time.time())
             mailboxes = Mailboxes()
             prepare, renew = _outfit(home, mailboxes, callers)
