@@ -6,9 +6,11 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 from spotlaunch.core.facts import Offer, Pool
 from spotlaunch.core.gpus import gpu_matches
+from spotlaunch.core.seasons import Season
 
 # Interruptions an hour where the provider says nothing: what articles report by GPU (docs/decisions/0010), and
 # for other spot machines about what they report for A100 and H100.
@@ -32,9 +34,19 @@ FAR, NEAR, OWN = 0.25, 0.5, 1.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lived:
-    """What our machines in one pool have seen: hours up, and how many were taken. Ours to end is no interruption."""
+    """What our machines in one pool have seen: hours up, and how many were taken. Ours to end is no interruption.
 
-    interruptions: int
+    Both may be fractions: what others saw counts in part (`core.lessons`).
+    """
+
+    interruptions: float
+    hours: float
+
+
+class Belief(NamedTuple):
+    """How often a pool takes machines, as a Gamma distribution: pseudo-interruptions in pseudo-hours."""
+
+    interruptions: float
     hours: float
 
 
@@ -48,28 +60,44 @@ class Rates:
     far to near: by the same instance type and market in other regions, by other zones of the region, by the pool
     itself, with hours elsewhere at a discount; what comes out of a step is the prior of the next, again worth
     `SIGNAL_HOURS`. So a new pool borrows from its kin, a pool known well trusts itself, and no hour counts twice.
-    Markets do not know each other.
+    Markets do not know each other. ``season`` tells at which hours of the week more are taken than on average.
     """
 
-    def __init__(self, history: Mapping[Pool, Lived] = NO_HISTORY) -> None:
+    def __init__(self, history: Mapping[Pool, Lived] = NO_HISTORY, *, season: Season | None = None) -> None:
+        self._history = history
+        self._season = season or Season()
         self._kin: dict[tuple[str, str, str], _Kin] = {}
         for pool, lived in history.items():
             key = (pool.provider, pool.instance_type, pool.market)
             self._kin.setdefault(key, _Kin()).places.append((pool.region, pool.zone, lived))
         self._usual: dict[str, float] = {}
 
-    def of(self, offer: Offer) -> float:
-        """Interruptions per hour, 0 or more. Without any history of its kind: the prior exactly."""
-        rate = self._prior(offer)
+    def of(self, offer: Offer, at: float | None = None) -> float:
+        """Interruptions per hour, 0 or more. Without any history of its kind: the prior exactly.
+
+        On average over the week; with ``at`` (seconds since the epoch) in the hours that follow (`Season.ahead`).
+        """
+        rate = self.prior(offer)
         pool = offer.pool
         kin = self._kin.get((pool.provider, pool.instance_type, pool.market)) if self._kin else None
-        if kin is None:
-            return rate
-        for interruptions, hours in kin.steps(pool.region, pool.zone):
-            rate = (SIGNAL_HOURS * rate + interruptions) / (SIGNAL_HOURS + hours)
+        if kin is not None:
+            for interruptions, hours in kin.steps(pool.region, pool.zone):
+                rate = (SIGNAL_HOURS * rate + interruptions) / (SIGNAL_HOURS + hours)
+        if at is not None:
+            factor = self._season.ahead((pool.provider, pool.region, pool.market), at)
+            if factor != 1.0:
+                # No pattern is known better than that, and fewer different rates are quicker to reckon with.
+                return float(f"{rate * factor:.3g}")
         return rate
 
-    def _prior(self, offer: Offer) -> float:
+    def belief(self, offer: Offer) -> Belief:
+        """What `of` is the mean of, on average over the week. Kin make it no surer than a signal does."""
+        own = self._history.get(offer.pool)
+        hours = SIGNAL_HOURS + (max(0.0, own.hours) if own is not None else 0.0)
+        return Belief(self.of(offer) * hours, hours)
+
+    def prior(self, offer: Offer) -> float:
+        """The provider's signal as interruptions per hour, or what is usual where it gives none."""
         said = offer.interruptions_per_hour
         if said is not None and 0 <= said < math.inf:
             return said

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from spotlaunch.core.facts import Pool
 from spotlaunch.core.rates import FAR, SIGNAL_HOURS, Lived, Rates
+from spotlaunch.core.seasons import WEEK_H, Season, Week
 from tests.core.worlds import PAID, a_pool, an_offer
 
 POOLS = st.builds(
@@ -121,3 +122,40 @@ def test_more_interruptions_never_lower_it_and_more_calm_hours_never_raise_it(
     # Each step of the rates rounds once: the last digits of a double may differ, and decide nothing.
     assert rate(worse, pool, interruptions_per_hour=signal) >= before * (1 - LAST_DIGITS)
     assert rate(calmer, pool, interruptions_per_hour=signal) <= before * (1 + LAST_DIGITS)
+
+
+WEEKLY = st.dictionaries(st.integers(0, WEEK_H - 1), st.integers(1, 30), min_size=1, max_size=20)
+
+
+def a_season(taken: Mapping[int, int]) -> Season:
+    cells = [float(taken.get(h, 0)) for h in range(WEEK_H)]
+    return Season({("cloud", "us-1", "spot"): Week(hours=[10.0] * WEEK_H, interruptions=cells)})
+
+
+@given(HISTORY, SIGNALS, st.floats(0, 4e9))
+def test_without_a_season_every_moment_is_as_the_average(
+    history: dict[Pool, Lived], signal: float | None, at: float
+) -> None:
+    offer = an_offer(interruptions_per_hour=signal)
+    assert Rates(history).of(offer, at) == Rates(history).of(offer)
+
+
+@given(HISTORY, st.floats(0.001, 10), WEEKLY)
+def test_over_a_week_a_season_changes_nothing_on_average(
+    history: dict[Pool, Lived], signal: float, taken: dict[int, int]
+) -> None:
+    rates, offer = Rates(history, season=a_season(taken)), an_offer(interruptions_per_hour=signal)
+    each = [rates.of(offer, hour * 3600.0) for hour in range(WEEK_H)]
+    assert min(each) >= 0
+    assert sum(each) / WEEK_H == pytest.approx(rates.of(offer), rel=0.005)
+    assert rates.of(an_offer(pool=a_pool(provider="other"), interruptions_per_hour=signal), 0.0) == signal
+
+
+@given(HISTORY, POOLS, SIGNALS)
+def test_what_is_believed_is_as_sure_as_its_own_hours(
+    history: dict[Pool, Lived], pool: Pool, signal: float | None
+) -> None:
+    rates, offer = Rates(history), an_offer(pool=pool, interruptions_per_hour=signal)
+    believed = rates.belief(offer)
+    assert believed.interruptions / believed.hours == pytest.approx(rates.of(offer))
+    assert believed.hours == SIGNAL_HOURS + (history[pool].hours if pool in history else 0)

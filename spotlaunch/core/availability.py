@@ -1,0 +1,113 @@
+"""Availability: the chance that a launch is granted now, from the provider's word and from our own tries.
+
+Kept apart from interruptions: a pool may be hard to get and then stay for weeks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from spotlaunch.core.facts import Availability as Word
+from spotlaunch.core.facts import Offer, Pool
+from spotlaunch.core.seasons import DAY_H, HOUR_S, hour_of_week
+
+# The chance where the provider gives none of its own: what it lists as available may still be gone on the way.
+USUAL: Mapping[Word, float] = MappingProxyType({"yes": 0.9, "unknown": 0.7, "no": 0.05})
+
+# How many tries of our own the provider's word, or what kin saw, is worth: two refusals in a row halve a chance.
+WORD_TRIES = 2.0
+
+# A try counts half after so long: stocks change within days, and the pattern of a week needs more than one.
+HALF_LIFE_H = 7 * 24.0
+
+# Older ones count for less than a hundredth.
+FORGOTTEN_H = 7 * HALF_LIFE_H
+
+# What a try at another time of the day (more than so many hours off, UTC), or on a weekend instead of a working day,
+# is worth beside one at this time.
+NEAR_H, OTHER_TIME = 3, 0.5
+
+# What a try elsewhere is worth: in other regions, in other zones of the region, in the pool itself (`core.rates`).
+FAR, NEAR, OWN = 0.25, 0.5, 1.0
+
+# Chances are told apart in these steps only: nearer ones are the same for all that is known, and everybody who sees
+# them would rush the same pool.
+LIKELY, EVEN = 0.8, 0.4
+
+
+class Try(NamedTuple):
+    """Launches asked of one pool in one hour (counted since the epoch): how many were granted, how many refused."""
+
+    hour: int
+    granted: float
+    refused: float
+
+
+NO_TRIES: Mapping[Pool, tuple[Try, ...]] = MappingProxyType({})
+
+
+class Availability:
+    """The chance that one launch in an offer's pool is granted, from ``tries`` by pool.
+
+    The prior is a Beta distribution around the provider's own chance (`Offer.obtainability`), or around what is usual
+    for its word, worth `WORD_TRIES`. It is updated as interruption rates are: by other regions, other zones, the pool
+    itself, each step's outcome being the prior of the next::
+
+        chance = (WORD_TRIES * prior + granted) / (WORD_TRIES + granted + refused)
+
+    with each try at a weight that halves every `HALF_LIFE_H`, and halves for another time of the day or week. A
+    refusal of a whole region is one of each of its zones.
+    """
+
+    def __init__(self, tries: Mapping[Pool, tuple[Try, ...]] = NO_TRIES) -> None:
+        self._kin: dict[tuple[str, str, str], list[tuple[str, str, tuple[Try, ...]]]] = {}
+        for pool, each in tries.items():
+            key = (pool.provider, pool.instance_type, pool.market)
+            self._kin.setdefault(key, []).append((pool.region, pool.zone, each))
+        self._steps: dict[tuple[Pool, int], tuple[tuple[float, float], ...]] = {}
+
+    def of(self, offer: Offer, at: float) -> float:
+        """0 to 1, for a launch at ``at`` (seconds since the epoch). Without tries of its kind: the prior exactly."""
+        said = offer.obtainability
+        chance = said if said is not None and 0 <= said <= 1 else USUAL[offer.available]
+        pool = offer.pool
+        if not self._kin or (pool.provider, pool.instance_type, pool.market) not in self._kin:
+            return chance
+        for granted, refused in self._of_kin(pool, int(at // HOUR_S)):
+            chance = (WORD_TRIES * chance + granted) / (WORD_TRIES + granted + refused)
+        return chance
+
+    def grade(self, offer: Offer, at: float) -> int:
+        """How likely: 0 (more than four in five), 1 or 2 (fewer than two in five)."""
+        chance = self.of(offer, at)
+        return 0 if chance > LIKELY else 1 if chance >= EVEN else 2
+
+    def _of_kin(self, pool: Pool, hour: int) -> tuple[tuple[float, float], ...]:
+        found = self._steps.get((pool, hour))
+        if found is None:
+            sums = {FAR: [0.0, 0.0], NEAR: [0.0, 0.0], OWN: [0.0, 0.0]}
+            for region, zone, tries in self._kin[(pool.provider, pool.instance_type, pool.market)]:
+                here = region in ("", pool.region)
+                worth = OWN if here and zone in ("", pool.zone) else NEAR if here else FAR
+                for each in tries:
+                    weight = worth * _weight(each.hour, hour)
+                    sums[worth][0] += weight * each.granted
+                    sums[worth][1] += weight * each.refused
+            found = self._steps[(pool, hour)] = tuple((g, r) for g, r in sums.values() if g or r)
+        return found
+
+
+def _weight(then: int, now: int) -> float:
+    """What a try of the hour ``then`` is worth in the hour ``now``. One of the future is of a clock since set back."""
+    age = now - then
+    if not 0 <= age <= FORGOTTEN_H:
+        return 0.0
+    off = abs(age) % DAY_H
+    alike = min(off, DAY_H - off) <= NEAR_H and _is_weekend(then) == _is_weekend(now)
+    return float(0.5 ** (age / HALF_LIFE_H)) * (1.0 if alike else OTHER_TIME)
+
+
+def _is_weekend(hour: int) -> bool:
+    return hour_of_week(hour * HOUR_S) >= 5 * DAY_H
