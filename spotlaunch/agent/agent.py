@@ -188,7 +188,7 @@ class Agent:
             self._report.note("resumed", text, step=restored.step)
         elif restored.problems:
             self._report.note("checkpoint_lost", "no checkpoint is whole: it starts from the beginning")
-        self._report.set(resumed_step=restored.step, step=restored.step)
+        self._report.set(resumed_step=restored.step, step=restored.step, restored_bytes=restored.size)
         return restored
 
     def _setup(self, env: dict[str, str]) -> None:

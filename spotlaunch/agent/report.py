@@ -41,6 +41,8 @@ class Report:
                 first_progress=dict(before.first_progress),
                 first_progress_at=before.first_progress_at,
                 guessed=list(before.guessed),
+                uploaded_bytes=before.uploaded_bytes,
+                restored_bytes=before.restored_bytes,
             )
 
     def set(self, **changes: Any) -> None:
@@ -70,8 +72,8 @@ class Report:
                 told = dict(said if first is None else first)
                 self._status = replace(self._status, first_progress=told, first_progress_at=self._now())
 
-    def committed(self, entry: Entry, *, guessed: Iterable[str] = ()) -> None:
-        """A checkpoint is in the store. ``guessed``: see `Status`."""
+    def committed(self, entry: Entry, *, guessed: Iterable[str] = (), uploaded_bytes: int = 0) -> None:
+        """A checkpoint is in the store, for which so much was sent. ``guessed``: see `Status`."""
         with self._lock:
             self._status = replace(
                 self._status,
@@ -79,6 +81,7 @@ class Report:
                 committed_at=self._now(),
                 commits=self._status.commits + 1,
                 guessed=sorted(guessed)[:MOST_GUESSED],
+                uploaded_bytes=self._status.uploaded_bytes + uploaded_bytes,
             )
         self.changed()
 

@@ -185,7 +185,7 @@ class Sync:
         self._soon = False
         self._retry_s, self._retry_at, self._failures = FIRST_RETRY_S, 0.0, 0
         self._saved, self._step = dict(look.complete), step
-        self._report.committed(entry, guessed=look.guessed)
+        self._report.committed(entry, guessed=look.guessed, uploaded_bytes=self._saver.take_sent_bytes())
         if not self._hurry:
             self._prune()
         self.pace.began_at, self.pace.ended_at = began_at, self._mono()

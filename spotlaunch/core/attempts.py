@@ -62,8 +62,12 @@ def _hear(draft: Draft, attempt: Attempt, status: Status) -> Attempt:
         changes |= {"heard_at": draft.now, "heard_status_at": status.at}
     if status.resumed_step is not None:
         changes["resumed_step"] = status.resumed_step
+    changes |= {"uploaded_bytes": status.uploaded_bytes, "restored_bytes": status.restored_bytes}
+    if attempt.running_at is None and "running" in status.phases:
+        changes["running_at"] = _our_time(draft, attempt, status, status.phases["running"])
     if status.commits > attempt.commits:
         changes |= {"commits": status.commits, "progressed_at": draft.now}
+        changes["committed_at"] = _our_time(draft, attempt, status, status.committed_at)
         draft.set_job(draft.job(attempt.job), errors_in_row=0)
     changes["step"] = max(attempt.step, status.step)
     if status.notice_at is not None and attempt.noticed_at is None:
@@ -78,6 +82,19 @@ def _hear(draft: Draft, attempt: Attempt, status: Status) -> Attempt:
         draft.wake(draft.now)
     _job_progress(draft, draft.job(attempt.job), status)
     return draft.set_attempt(attempt, **changes)
+
+
+def _our_time(draft: Draft, attempt: Attempt, status: Status, at: float | None) -> float:
+    """When something was that an agent tells of, by our clock, as near as can be told.
+
+    Its own may be wrong. It was not started before its attempt, and says nothing after now: what is missing to that,
+    its clock is behind or ahead by at least.
+    """
+    if at is None:
+        return draft.now
+    ahead_s = max(0.0, status.at - draft.now)
+    behind_s = max(0.0, attempt.started_at - status.started_at) if status.started_at else 0.0
+    return min(max(at - ahead_s + behind_s, attempt.started_at), draft.now)
 
 
 def _retell(draft: Draft, attempt: Attempt, status: Status) -> None:

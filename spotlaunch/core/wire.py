@@ -75,6 +75,7 @@ class Status:
     sentences for the story, oldest first, each ``{"at": s, "kind": str, "text": str}``; the list only grows.
     ``phases`` tells when each phase began, ``first_progress`` what the program wrote first, and when that was read.
     ``guessed``: entries of the newest commit that were taken for complete only because nobody touched them.
+    ``uploaded_bytes`` and ``restored_bytes``: checkpoints moved to the store, and from it.
     """
 
     attempt: int
@@ -97,6 +98,8 @@ class Status:
     first_progress: dict[str, Any] = field(default_factory=dict)
     first_progress_at: float | None = None
     guessed: list[str] = field(default_factory=list)
+    uploaded_bytes: int = 0
+    restored_bytes: int = 0
 
 
 @dataclass(frozen=True)

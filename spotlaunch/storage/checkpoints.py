@@ -61,6 +61,12 @@ class Saver:
         self._folders: set[str] = set()
         self._pending: tuple[str, Manifest] | None = None
         self._kept: list[tuple[str, Manifest]] | None = None
+        self._sent_bytes = 0
+
+    def take_sent_bytes(self) -> int:
+        """How many bytes of files were sent since this was last asked, in vain or not."""
+        sent, self._sent_bytes = self._sent_bytes, 0
+        return sent
 
     def save(self, snapshot: Snapshot, step: int, now: Callable[[], float], *, carry: Collection[str] = ()) -> Entry:
         """Upload a snapshot and commit it as ``step``; returns the new head.
@@ -74,6 +80,7 @@ class Saver:
         folder = self._new_folder(step)
         held = self._held()
         files = self._uploaded(snapshot, folder, held)
+        self._sent_bytes += sum(f.size for f in files if f.object.startswith(folder + "/"))
         snapshot.check()
         files += [f for f in self._base_files() if f.path.partition("/")[0] in carry]
         self._verify(folder, [f for f in files if f.object.startswith(folder + "/")])

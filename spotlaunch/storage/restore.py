@@ -50,6 +50,11 @@ class Restored:
     def step(self) -> int:
         return self.manifest.step if self.manifest is not None else 0
 
+    @property
+    def size(self) -> int:
+        """Bytes that were fetched for it."""
+        return self.manifest.size if self.manifest is not None else 0
+
 
 def restore(blobs: Blobs, job: str, to: Path, *, stopped: Callable[[], bool] = lambda: False) -> Restored:
     """Put the newest whole checkpoint of ``job`` in place of what is in the folder ``to``.

@@ -122,6 +122,18 @@ def test_each_complete_checkpoint_is_saved_and_reported(rig: Rig) -> None:
     assert rig.report.status.commits == 2, "nothing new, nothing saved"
 
 
+def test_only_what_is_sent_counts_as_uploaded(rig: Rig) -> None:
+    rig.rename_in("a.pt", "x" * 100)
+    rig.turn()
+    assert rig.report.status.uploaded_bytes == 100
+    rig.rename_in("b.pt", "y" * 11)
+    rig.turn(after_s=60)
+    assert rig.report.status.uploaded_bytes == 111  # what the store holds already is not sent again
+    again = Report(1)
+    again.go_on_from(rig.report.status)
+    assert again.status.uploaded_bytes == 111
+
+
 def test_deleting_an_old_one_is_nothing_new(rig: Rig) -> None:
     rig.rename_in("step-10")
     rig.rename_in("step-20")

@@ -59,6 +59,26 @@ def test_a_machine_with_a_wrong_clock_is_heard_all_the_same() -> None:
     assert after.attempts[1].heard_at == NOW
 
 
+def test_it_is_written_down_when_the_program_first_ran_and_when_its_newest_checkpoint_was_stored() -> None:
+    began = an_attempt(commits=0, progressed_at=None, phase="starting")
+    said = says(phases={"starting": NOW - 900, "running": NOW - 600}, committed_at=NOW - 40, started_at=NOW - 900)
+    said = replace(said, uploaded_bytes=70, restored_bytes=30)
+    found = look(a_job(), [began], [a_machine()], says=[said]).attempts[1]
+    assert (found.running_at, found.committed_at) == (NOW - 600, NOW - 40)
+    assert (found.uploaded_bytes, found.restored_bytes) == (70, 30)
+
+
+def test_a_clock_that_is_ahead_or_behind_is_put_right_by_as_much_as_shows() -> None:
+    began = an_attempt(commits=0, progressed_at=None, started_at=NOW - 1000)
+    for wrong_s in (-50_000.0, 50_000.0):
+        at = NOW + wrong_s
+        said = says(at=at, phases={"running": at - 600}, committed_at=at - 40, started_at=at - 900)
+        found = look(a_job(), [began], [a_machine()], says=[said]).attempts[1]
+        assert found.running_at is not None and found.committed_at is not None
+        assert abs(found.running_at - (NOW - 600)) <= 100
+        assert abs(found.committed_at - (NOW - 40)) <= 100
+
+
 def test_progress_of_a_job_never_goes_back() -> None:
     after = heard(says(step=3), step=50, progress_at=NOW - 100)
     assert (after.job.step, after.job.progress_at, after.attempts[1].step) == (50, NOW - 100, 10)
