@@ -2,21 +2,29 @@
 
 The rules: a tick is one sample. At its start the availability of every pool for the whole tick is visible, and of no
 later one. A running spot machine whose pool is down at that instant is taken. A start burns the overhead before any
-work is done, and one that is cut short is lost. Billing is per second; the job ends the moment its work is done.
+work is done, and one that is cut short is lost. Billing is per second; the job ends the moment its work is done. Moving
+from pool to pool costs a start, and nothing else. Policies that promise the deadline guard it themselves, here as in
+the watchdog. What is past the end of the shortest trace is not known: a job that is not done there stays undone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
+from spotlaunch.core.hazard import interruptions_expected
 from spotlaunch.core.policy import Memory, Policy
-from spotlaunch.core.situation import HAIR_S, IDLE, Action, Situation, SpotPool
+from spotlaunch.core.situation import HAIR_S, IDLE, ON_DEMAND, Action, Situation, SpotPool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """What is replayed: hours as seconds, prices per hour, the deadline counted from the start."""
+    """What is replayed: hours as seconds, prices per hour, the deadline counted from the start (infinite: none).
+
+    ``patience_s`` is for jobs without a deadline: how long they wait for spot.
+    """
 
     work_s: float
     deadline_s: float
@@ -24,93 +32,115 @@ class Task:
     tick_s: float
     on_demand_usd_hour: float
     spot_usd_hour: tuple[float, ...]
+    patience_s: float = 1200.0
+
+    @property
+    def on_demand_usd(self) -> float:
+        """What the job costs on on-demand from the first second: the measure of all costs."""
+        return self.on_demand_usd_hour * (self.work_s + self.overhead_s) / 3600
+
+    @property
+    def ticks(self) -> int:
+        """Ticks until the deadline, the last of them maybe in part."""
+        return math.ceil((self.deadline_s - HAIR_S) / self.tick_s)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """How it went. ``decisions``: one a tick until the job was done. ``late``: it ended past the deadline, or never."""
+    """How it went. ``decisions``: one a tick until the job was done, or the traces were at their end (``done`` false).
+
+    ``late``: it ended past the deadline, or never. ``starts`` of machines, on-demand included.
+    """
 
     cost_usd: float
     finished_s: float
+    done: bool
     late: bool
     preemptions: int
     starts: int
     decisions: tuple[Action, ...]
 
 
-def replay(task: Task, traces: Sequence[Sequence[int]], start: int, policy: Policy) -> Run:
-    """One job from tick ``start`` of ``traces`` (one a pool; 0 is down). Goes round at the end of a trace."""
-    ages = _Ages(task, traces, start)
+def replay(task: Task, traces: Sequence[Sequence[int]], start: int, policy: Policy, seen: Seen | None = None) -> Run:
+    """One job from tick ``start`` of ``traces`` (one a pool; 0 is down) to its end or theirs.
+
+    ``seen`` is of the same task, traces and start, and spares other policies the looking.
+    """
+    seen = seen or Seen(task, traces, start)
+    tick_s, overhead_s, patience_s = task.tick_s, task.overhead_s, task.patience_s
+    deadline_s, work_s, on_demand_usd_hour = task.deadline_s, task.work_s, task.on_demand_usd_hour
     memory: Memory = ()
     running: Action = IDLE
-    pending_s, work_left_s, now_s, cost_usd = 0.0, task.work_s, 0.0, 0.0
+    pending_s, work_left_s, now_s, waiting_s, cost_usd_h = 0.0, work_s, 0.0, 0.0, 0.0
     preemptions = starts = 0
     decisions: list[Action] = []
-    tick = start
-    while work_left_s > HAIR_S and now_s < 4 * task.deadline_s:
-        pools = ages.look(tick)
-        if isinstance(running, int) and not pools[running].up:
+    for pools in seen:
+        if running != IDLE and running != ON_DEMAND and not pools[running].up:
             running, pending_s = IDLE, 0.0
             preemptions += 1
-        situation = Situation(
-            left_s=task.deadline_s - now_s,
-            deadline_s=task.deadline_s,
-            work_left_s=work_left_s,
-            work_s=task.work_s,
-            running=running,
-            pending_s=pending_s,
-            start_s=task.overhead_s,
-            tick_s=task.tick_s,
-            on_demand_usd_hour=task.on_demand_usd_hour,
-            pools=pools,
-        )
+        clock = (deadline_s - now_s, deadline_s, work_left_s, work_s, running, pending_s)
+        situation = Situation(*clock, overhead_s, tick_s, on_demand_usd_hour, pools, waiting_s, patience_s)
         action, memory = policy(situation, memory)
         if action != running:
-            running, pending_s = action, 0.0 if action == IDLE else task.overhead_s
-            starts += action != IDLE
+            running = action
+            if action != IDLE:
+                starts += 1
+                pending_s = overhead_s
         decisions.append(action)
-        spent_s = task.tick_s
-        if running != IDLE:
-            spent_s = min(task.tick_s, pending_s + work_left_s)
-            work_left_s -= max(0.0, spent_s - pending_s)
-            pending_s = max(0.0, pending_s - spent_s)
-            price = task.spot_usd_hour[running] if isinstance(running, int) else task.on_demand_usd_hour
-            cost_usd += price * spent_s / 3600
+        if action == IDLE:
+            pending_s = 0.0
+            waiting_s += tick_s
+            now_s += tick_s
+            continue
+        spent_s = min(tick_s, pending_s + work_left_s)
+        cost_usd_h += spent_s * (on_demand_usd_hour if action == ON_DEMAND else pools[action].price_usd_hour)
+        work_left_s -= max(0.0, spent_s - pending_s)
+        pending_s = max(0.0, pending_s - spent_s)
+        waiting_s = 0.0
         now_s += spent_s
-        tick += 1
+        if work_left_s <= HAIR_S:
+            break
+    done = work_left_s <= HAIR_S
     return Run(
-        cost_usd=cost_usd,
+        cost_usd=cost_usd_h / 3600,
         finished_s=now_s,
-        late=work_left_s > HAIR_S or now_s > task.deadline_s + HAIR_S,
+        done=done,
+        late=not done or now_s > deadline_s + HAIR_S,
         preemptions=preemptions,
         starts=starts,
         decisions=tuple(decisions),
     )
 
 
-class _Ages:
-    """How long each pool has been up, as one sees it who began to look at the start."""
+class Seen:
+    """The pools at each tick from a start on, as one sees them who began to look there. Made as far as it is read."""
 
     def __init__(self, task: Task, traces: Sequence[Sequence[int]], start: int) -> None:
-        self._task, self._traces = task, traces
-        self._up_s = [0.0] * len(traces)
-        self._was = [False] * len(traces)
-        self._lost = [0] * len(traces)
+        views = (_views(task, price, trace, start) for price, trace in zip(task.spot_usd_hour, traces, strict=True))
+        self._coming = zip(*views, strict=False)  # to the end of the shortest
+        self._known: list[tuple[SpotPool, ...]] = []
 
-    def look(self, tick: int) -> tuple[SpotPool, ...]:
-        pools = []
-        for i, trace in enumerate(self._traces):
-            up = bool(trace[tick % len(trace)])
-            self._lost[i] += self._was[i] and not up
-            self._up_s[i] = self._up_s[i] + self._task.tick_s if up and self._was[i] else 0.0
-            self._was[i] = up
-            pools.append(
-                SpotPool(
-                    up=up,
-                    price_usd_hour=self._task.spot_usd_hour[i],
-                    up_for_s=self._up_s[i],
-                    interruptions=self._lost[i],
-                    start_s=self._task.overhead_s,
-                )
-            )
-        return tuple(pools)
+    def __iter__(self) -> Iterator[tuple[SpotPool, ...]]:
+        yield from self._known
+        for pools in self._coming:
+            self._known.append(pools)
+            yield pools
+
+
+def _views(task: Task, price_usd_hour: float, trace: Sequence[int], start: int) -> Iterator[SpotPool]:
+    """One pool tick by tick: how long it has been up, how often it was lost, and how often that was to be expected."""
+    start_s, up_for_s, was_up = task.overhead_s, 0.0, False
+    lost, expected = 0, 0.0
+    down = SpotPool(False, price_usd_hour, 0.0, 0, 0.0, start_s)
+    for up in islice(trace, start, None):
+        if up:
+            up_for_s = up_for_s + task.tick_s if was_up else 0.0
+            so_far = expected + interruptions_expected(0.0, up_for_s)
+            yield SpotPool(True, price_usd_hour, up_for_s, lost, so_far, start_s)
+        else:
+            if was_up:
+                lost += 1
+                expected += interruptions_expected(0.0, up_for_s)
+                down = SpotPool(False, price_usd_hour, 0.0, lost, expected, start_s)
+            yield down
+        was_up = bool(up)
