@@ -7,18 +7,19 @@ import it in the body of the command that reads a job file, not at the top.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import PurePath
 from typing import Any, TypedDict
 
 from pydantic import BaseModel, ValidationError
 
 from spotlaunch.core.jobmodel import JobModel
-from spotlaunch.core.jobvalues import Known, closest
+from spotlaunch.core.jobvalues import Known, closest, utc
 from spotlaunch.core.names import check_env_name, check_job_name, tame_job_name
 from spotlaunch.core.spec import BlobStoreRef, CheckpointSpec, Fallback, Limits, Resources, Spec, Where
-from spotlaunch.core.units import Unreadable, quoted
+from spotlaunch.core.units import Unreadable, quoted, write_about
 from spotlaunch.core.yamlread import read_tree
 from spotlaunch.core.yamltree import Path, Scalar, Tree, dotted, found
 from spotlaunch.errors import BadFile, Problem, UsageError
@@ -73,12 +74,17 @@ def examine_job(
     names: Collection[str],
     env: Mapping[str, str],
     overrides: Overrides | None = None,
+    now: float = 0.0,
+    local: Callable[[datetime], float] = utc,
 ) -> Examined:
-    """As `read_job`, but problems of the file are returned, so that the caller can add what only it can see."""
+    """As `read_job`, but problems of the file are returned, so that the caller can add what only it can see.
+
+    ``now`` and ``local``: what deadlines are held against, and the moment that a time without a zone means.
+    """
     given = overrides or {}
     _check_overrides(given)
     tree = read_tree(text)
-    known = Known(providers=names, env=env, given=given.get("env", {}))
+    known = Known(providers=names, env=env, given=given.get("env", {}), now=now, local=local)
     model, problems = _check(tree, known)
     workdir = tree.root.get("workdir") if isinstance(tree.root, dict) else None
     plain = isinstance(workdir, Scalar) and not workdir.is_null and workdir.text.strip()
@@ -137,7 +143,7 @@ def _validate(tree: Tree, known: Known) -> tuple[JobModel | None, list[Problem]]
         model = JobModel.model_validate(tree.root, context=known)
     except ValidationError as e:
         return None, _overlaps(tree) + [_problem(tree, known, raw) for raw in e.errors(include_url=False)]
-    return model, _overlaps(tree)
+    return model, _overlaps(tree) + _at_odds(tree, model, known)
 
 
 def _problem(tree: Tree, known: Known, raw: Any) -> Problem:
@@ -207,6 +213,28 @@ def _overlaps(tree: Tree) -> list[Problem]:
     return problems
 
 
+def _at_odds(tree: Tree, model: JobModel, known: Known) -> list[Problem]:
+    """Keys that are fine by themselves and cannot be meant together: deadline, work, policy and market."""
+    found: list[tuple[str, str, str]] = []
+    deadline, market, policy = model.deadline, model.market, model.policy
+    if deadline is not None and model.work is not None:
+        left_s = deadline.after_s if deadline.at is None else deadline.at - known.now
+        if left_s is not None and model.work > left_s:
+            message = f"there are {write_about(left_s)} until the deadline, and the work alone takes longer"
+            found.append(("work", message, "write a later `deadline`, or less `work`"))
+    if policy and market not in ("auto", policy):
+        message = f"{policy} decides between spot and on-demand, and `market: {market}` leaves nothing to decide"
+        found.append(("policy", message, "leave out `market`, or `policy`"))
+    elif deadline is not None and market == "spot" and policy != "spot":
+        message = "without on-demand no deadline can be promised: spot may be gone for days"
+        found.append(("market", message, "leave out `market`; or write `policy: spot`, which ignores the deadline"))
+    places = {key: tree.place((key,)) for key, _, _ in found}
+    return [
+        Problem(line=places[key][0], column=places[key][1], key=key, message=message, hint=hint)
+        for key, message, hint in found
+    ]
+
+
 def _spec(model: JobModel, given: Overrides, file: str) -> Spec:
     r, w, li, f, c = model.resources, model.where, model.limits, model.fallback, model.checkpoint
     store = BlobStoreRef(**c.store.model_dump()) if c.store else BlobStoreRef()
@@ -228,5 +256,9 @@ def _spec(model: JobModel, given: Overrides, file: str) -> Spec:
         fallback=Fallback(patience_s=f.patience, return_to_spot=f.return_to_spot, look_every_s=f.look_every),
         checkpoint=CheckpointSpec(dir=c.dir, every_s=c.every, keep=c.keep, grace_s=c.grace, store=store),
         restart_on_exit=tuple(dict.fromkeys(model.restart_on_exit)),
+        deadline_s=model.deadline.after_s if model.deadline else None,
+        deadline_at=model.deadline.at if model.deadline else None,
+        work_s=model.work,
+        policy=model.policy,
         ssh=model.ssh,
     )

@@ -13,9 +13,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
 from spotlaunch.core.gpus import parse_gpu
 from spotlaunch.core.jobvalues import (
+    Deadline,
     one_or_many,
     positive,
     read_command,
+    read_deadline,
     read_endpoint,
     read_env_value,
     read_every,
@@ -23,6 +25,7 @@ from spotlaunch.core.jobvalues import (
     read_glob,
     read_inside,
     read_market,
+    read_policy,
     read_provider,
     read_secret,
     read_store_url,
@@ -120,5 +123,8 @@ class JobModel(_Section):
     limits: LimitsModel = LimitsModel()
     fallback: FallbackModel = FallbackModel()
     checkpoint: CheckpointModel = CheckpointModel()
+    deadline: Annotated[Deadline | None, BeforeValidator(read_deadline)] = None
+    work: Annotated[float, reader(positive(read_duration_s))] | None = None
+    policy: Annotated[str, reader(read_policy)] = ""
     restart_on_exit: Annotated[list[Annotated[int, reader(whole(least=1, most=255))]], Many] = []
     ssh: Annotated[bool, reader(read_truth)] = False

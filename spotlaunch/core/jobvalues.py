@@ -10,16 +10,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BeforeValidator, ValidationInfo
 
 from spotlaunch.core import units
 from spotlaunch.core.names import check_env_name
+from spotlaunch.core.policy import POLICIES
 from spotlaunch.core.spec import MarketWish
 from spotlaunch.core.units import Unreadable, quoted
 from spotlaunch.core.yamltree import Scalar, found
@@ -28,16 +30,29 @@ MAX_TEXT_BYTES = 100_000  # Linux gives a program no argument or variable above 
 SCHEMES = ("file", "s3", "gs", "az")
 MARKETS = get_args(MarketWish)
 _TRUTH = {**dict.fromkeys(("true", "yes", "on"), True), **dict.fromkeys(("false", "no", "off"), False)}
+_DATE = re.compile(r"\d{4}-")
+_DAY_LETTERS = len("2030-01-31")
 _GLOB = re.compile(r"[A-Za-z0-9_.*?\[\]!-]+")
+
+
+def utc(at: datetime) -> float:
+    """The moment of a time without a zone, taken as UTC."""
+    return at.replace(tzinfo=UTC).timestamp()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
-    """What a job file is checked against: provider names, the environment, the names given with ``--env``."""
+    """What a job file is checked against: provider names, the environment, the names given with ``--env``.
+
+    ``now`` (0: not known, so that nothing is over) and ``local``, which gives the moment that a time without a zone
+    means, in seconds since the epoch: both of the computer where the job is submitted.
+    """
 
     providers: Collection[str]
     env: Mapping[str, str]
     given: Collection[str] = ()
+    now: float = 0.0
+    local: Callable[[datetime], float] = utc
 
 
 def closest(word: str, words: Collection[str]) -> str:
@@ -98,6 +113,45 @@ def read_market(text: str) -> str:
     if text in MARKETS:
         return text
     raise Unreadable(f"{quoted(text)} is not a market", hint=closest(text.replace("_", "-"), MARKETS))
+
+
+class Deadline(NamedTuple):
+    """Seconds after the submission, or seconds since the epoch: one of the two."""
+
+    after_s: float | None = None
+    at: float | None = None
+
+
+def read_deadline(value: Any, info: ValidationInfo) -> Deadline:
+    """A duration from the submission, or a time: ISO 8601, in the submitter's own zone where it names none."""
+    text, known = _text(value), _known(info)
+    if not _DATE.match(text):
+        return Deadline(after_s=positive(units.read_duration_s)(text))
+    try:
+        at = datetime.fromisoformat(text)
+        moment = known.local(at) if at.tzinfo is None else at.timestamp()
+    except (ValueError, OverflowError, OSError) as e:
+        hint = "write it like 2030-01-31T18:00, 2030-01-31T18:00Z or 2030-01-31T18:00+01:00, or as a duration: 60h"
+        raise Unreadable(f"{quoted(text)} is not a time", hint=hint) from e
+    if len(text) <= _DAY_LETTERS:
+        raise Unreadable(f"{quoted(text)} is a day, not a time", hint=f"write the hour as well, like {text}T18:00")
+    if moment <= known.now:
+        hint = "write a later time, or a duration from now on like 60h"
+        if at.tzinfo is None:
+            hint += "; a time without a zone is of this computer's zone"
+        raise Unreadable(f"{quoted(text)} is over: it was {units.write_about(known.now - moment)} ago", hint=hint)
+    if known.now and moment - known.now > units.MAX_DURATION_S:
+        raise Unreadable(f"{quoted(text)} is in more than ten years")
+    return Deadline(at=moment)
+
+
+def read_policy(text: str) -> str:
+    """The name of a policy that there is."""
+    if text in POLICIES:
+        return text
+    hint = closest(text.replace("_", "-"), POLICIES)
+    names = ", ".join(POLICIES)
+    raise Unreadable(f"{quoted(text)} is not a policy", hint=hint if names in hint else f"{hint} There are: {names}")
 
 
 def positive(read: Callable[[str], Any]) -> Callable[[str], Any]:

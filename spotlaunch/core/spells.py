@@ -17,7 +17,7 @@ class Spell:
     """A pool as it was when last looked at, at ``seen_at``.
 
     ``since``: up since then, as far as anybody has looked; None: it was down. ``lost``: how many spells have ended, and
-    ``expected`` how many should have by what is known of all pools (`hazard.interruptions_expected`).
+    ``expected`` how many of those should have by what is known of all pools (`hazard.interruptions_expected`).
     """
 
     pool: Pool
@@ -30,14 +30,18 @@ class Spell:
     def up_for_s(self) -> float:
         return 0.0 if self.since is None else self.seen_at - self.since
 
+    @property
+    def expected_so_far(self) -> float:
+        """The same with the spell that still lasts."""
+        return self.expected + interruptions_expected(0.0, self.up_for_s)
+
     def looked(self, *, up: bool, now: float) -> Spell:
         """The same after one more look."""
         if self.since is None or now < self.seen_at:
             return replace(self, seen_at=now, since=now if up else None)
-        aged = self.expected + interruptions_expected(self.up_for_s, now - self.since)
         if up:
-            return replace(self, seen_at=now, expected=aged)
-        return replace(self, seen_at=now, since=None, lost=self.lost + 1, expected=aged)
+            return replace(self, seen_at=now)
+        return replace(self, seen_at=now, since=None, lost=self.lost + 1, expected=self.expected_so_far)
 
 
 def look(known: Iterable[Spell], seen: Mapping[Pool, bool], *, now: float) -> dict[Pool, Spell]:

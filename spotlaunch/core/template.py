@@ -87,6 +87,13 @@ where:
 # auto (spot machines, and on-demand ones when there are none), spot, or on-demand.
 #market: auto
 
+# When it must be done: so long after you submit it, or a time (2030-01-31T18:00, in this computer's zone where it
+# names none). Then on-demand is paid for as late and as little as the deadline allows. work: the compute time it needs.
+# policy: how that is decided, see docs/deadlines.md.
+#deadline: 60h
+#work: 40h
+#policy: slack
+
 # Where to stop: dollars per hour of one machine, dollars and machine time of the whole job, and attempts.
 #limits:
 #  price_usd_hour: 30

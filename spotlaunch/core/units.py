@@ -84,6 +84,13 @@ def write_duration(seconds: float) -> str:
     return "".join(parts)
 
 
+def write_about(seconds: float) -> str:
+    """Seconds for a person who needs no more than the two largest units: ``2d3h``, ``5h10m``, ``40s``."""
+    count = max(0, int(seconds))
+    least = 3600 if count >= 86400 else 60 if count >= 3600 else 1
+    return write_duration(count - count % least)
+
+
 def read_size_gb(text: str) -> float:
     """``64``, ``64+``, ``64GB``, ``64GiB``, ``1TB`` as gigabytes. A plain number is gigabytes already."""
     found = _SIZE.fullmatch(text.strip())

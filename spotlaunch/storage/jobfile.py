@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from spotlaunch.core.jobfile import Examined, Overrides, examine_job
@@ -30,7 +32,9 @@ def load_job(
     """
     shown = str(path)
     text = _decode(_read(Path(path).expanduser(), shown), shown)
-    examined = examine_job(text, file=shown, names=names, env=env, overrides=overrides)
+    examined = examine_job(
+        text, file=shown, names=names, env=env, overrides=overrides, now=time.time(), local=datetime.timestamp
+    )
     folder = Path(path).expanduser().absolute().parent
     workdir = (folder / Path(examined.workdir).expanduser()).resolve()
     problems = [*examined.problems, *_missing(workdir, examined)]

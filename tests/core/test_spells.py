@@ -15,7 +15,7 @@ def test_a_pool_is_as_old_as_its_first_look_without_a_break() -> None:
     spells = look((), {HERE: True, THERE: False}, now=NOW)
     spells = look(spells.values(), {HERE: True, THERE: True}, now=NOW + 600)
     assert (spells[HERE].up_for_s, spells[THERE].up_for_s) == (600.0, 0.0)
-    assert (spells[HERE].lost, spells[HERE].expected) == (0, interruptions_expected(0.0, 600.0))
+    assert (spells[HERE].lost, spells[HERE].expected_so_far) == (0, interruptions_expected(0.0, 600.0))
 
 
 def test_a_spell_that_ends_is_an_interruption_and_the_next_one_is_young() -> None:
@@ -23,7 +23,7 @@ def test_a_spell_that_ends_is_an_interruption_and_the_next_one_is_young() -> Non
     for n, up in enumerate((True, False, False, True), start=1):
         spells = look(spells.values(), {HERE: up}, now=NOW + 600 * n)
     assert (spells[HERE].lost, spells[HERE].up_for_s) == (1, 0.0)
-    assert spells[HERE].expected == interruptions_expected(0, 600) + interruptions_expected(600, 1200)
+    assert spells[HERE].expected == spells[HERE].expected_so_far == interruptions_expected(0.0, 600.0)
 
 
 def test_pools_that_are_not_seen_stay_as_they_were_for_a_day() -> None:
