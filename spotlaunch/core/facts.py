@@ -255,6 +255,9 @@ class Traits:
     ``notice_source``: how an agent there is told of a notice. ``end_command``: the shell command by which a machine
     ends itself, and its own billing where that is possible. ``strangers``: machines stand with people whom nobody
     vouches for, so that whatever is sent there is as good as published.
+
+    For the bill: ``disk_gb`` is the disk that comes with a machine where its job names none, ``home_store`` the scheme
+    of the stores that are this cloud's own (``s3``, say): what goes to one of them in the same region costs nothing.
     """
 
     settle_s: float
@@ -278,6 +281,8 @@ class Traits:
     notice_source: NoticeSource = ""
     end_command: str = "shutdown -h now"
     strangers: bool = False
+    disk_gb: float = 0.0
+    home_store: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,11 +6,13 @@ from decimal import Decimal
 
 from spotlaunch.core import rules
 from spotlaunch.core.book import Alternative, Attempt, Job, Machine
-from spotlaunch.core.choosing import is_file_store
+from spotlaunch.core.choosing import BOTH, is_file_store, terms_of
 from spotlaunch.core.draft import Draft
-from spotlaunch.core.facts import Offer, Order
+from spotlaunch.core.extras import disk_gb, extras
+from spotlaunch.core.facts import Offer, Order, Traits
 from spotlaunch.core.limits import affordable_s
 from spotlaunch.core.plan import Launch
+from spotlaunch.core.rank import cheapest_on_demand
 from spotlaunch.core.wire import OrderDoc
 
 # How often an agent speaks: a folder on this computer costs nothing to write to, a bucket does.
@@ -31,6 +33,8 @@ def begin(
     """Write down attempt and machine, and call for the launch: the best offer, and its provider's next best."""
     best, number = candidates[0], job.last_attempt + 1
     alternatives = tuple(o for o in candidates if _goes_with(o, best, job))[: rules.ALTERNATIVES]
+    traits = draft.world.traits[best.pool.provider]
+    on_demand_usd_hour, where = _on_demand(draft, job)
     attempt = Attempt(
         job=job.name,
         number=number,
@@ -50,7 +54,11 @@ def begin(
         on_demand_usd_hour=best.on_demand_usd_hour,
         state="intended",
         intended_at=draft.now,
-        alternatives=tuple(_alternative(o) for o in alternatives[1:]),
+        alternatives=tuple(_alternative(o, job, traits) for o in alternatives[1:]),
+        cheapest_usd_hour=on_demand_usd_hour,
+        cheapest_pool=where,
+        disk_gb=disk_gb(job, traits),
+        **extras(best, job, traits),
     )
     if fell_back and best.pool.market == "on-demand" and job.spec.market == "auto":
         since_s = draft.now - (job.waiting_since if job.waiting_since is not None else draft.now)
@@ -70,7 +78,7 @@ def begin(
     doc = _doc(draft, job, attempt, alternatives, predecessor)
     draft.calls.append(Launch(provider=best.pool.provider, order=order, doc=doc))
     # Its answer may come while nothing else is due; agents' first words are looked for soon.
-    draft.wake(draft.now + draft.world.traits[best.pool.provider].list_interval_s)
+    draft.wake(draft.now + traits.list_interval_s)
 
 
 def _goes_with(offer: Offer, best: Offer, job: Job) -> bool:
@@ -82,13 +90,22 @@ def _goes_with(offer: Offer, best: Offer, job: Job) -> bool:
     return job.spec.limits.cost_usd is None or offer.pool.market == best.pool.market
 
 
-def _alternative(offer: Offer) -> Alternative:
+def _on_demand(draft: Draft, job: Job) -> tuple[Decimal | None, str]:
+    """What the job's machine is held against in its bill: on-demand at its cheapest now, and where that is."""
+    asked = draft.world.asked.get(job.name)
+    terms = terms_of(draft, job, rules.Markets(allowed=BOTH, why_not=""))
+    found = cheapest_on_demand(asked.offers, terms) if asked is not None else None
+    return (None, "") if found is None else (found[0], str(found[1]))
+
+
+def _alternative(offer: Offer, job: Job, traits: Traits) -> Alternative:
     return Alternative(
         pool=offer.pool,
         gpu=offer.gpu,
         gpu_count=offer.gpu_count,
         price_usd_hour=offer.price_usd_hour,
         on_demand_usd_hour=offer.on_demand_usd_hour,
+        **extras(offer, job, traits),
     )
 
 

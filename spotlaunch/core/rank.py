@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fnmatch import fnmatchcase
 
@@ -13,7 +13,7 @@ from spotlaunch.core.effective import Work, effective_usd_hour
 from spotlaunch.core.facts import Market, Offer, Pool, Traits
 from spotlaunch.core.gpus import gpu_matches
 from spotlaunch.core.rates import Rates
-from spotlaunch.core.spec import Spec
+from spotlaunch.core.spec import Limits, Spec
 
 No = tuple[str, str]  # the filter that said no, and its reason for a person
 
@@ -108,6 +108,26 @@ def rank(offers: Iterable[Offer], terms: Terms, *, launch_key: str) -> Ranking:
         turned_down=tuple(bad),
         effective_usd_hour=tuple([good.usd_hour[i] for i in order]),
     )
+
+
+def cheapest_on_demand(offers: Iterable[Offer], terms: Terms) -> tuple[Decimal, Pool] | None:
+    """What paying for on-demand would cost an hour now, and where: the cheapest offer that fits and can be had.
+
+    The job's own wishes for a market and its limits do not count here: this is what its bill is held against. Where
+    no on-demand offer was asked for, the shapes that are offered as spot tell what they cost on demand.
+    """
+    spec = replace(terms.spec, market="auto", limits=Limits())
+    filters = _Filters(replace(terms, spec=spec, markets=("spot", "on-demand")))
+    best: dict[Market, tuple[Decimal, Pool]] = {}
+    for offer in offers:
+        pool = offer.pool
+        price = offer.price_usd_hour if pool.market == "on-demand" else offer.on_demand_usd_hour
+        # The price first: it rules out nearly all of a large market, and costs nothing to look at.
+        if price is None or (pool.market in best and price >= best[pool.market][0]):
+            continue
+        if filters.objection(offer) is None:
+            best[pool.market] = price, replace(pool, market="on-demand")
+    return best.get("on-demand") or best.get("spot")
 
 
 def allowed_by_where(spec: Spec, provider: str, traits: Mapping[str, Traits]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from spotlaunch import errors
 from spotlaunch.core.book import Event, Job
+from spotlaunch.core.extras import extras
 from spotlaunch.core.facts import Launched, Refused, Scope
 from spotlaunch.core.plan import AddEvent, Launch, PutRefusal, SetAttempt, SetJob, SetMachine, World, Write
 from spotlaunch.core.refusals import refuse
@@ -43,6 +44,7 @@ def launched(world: World, job: Job, call: Launch, answer: Launched, now: float)
                 "on_demand_usd_hour": offer.on_demand_usd_hour,
                 "up_at": now,
                 "alternatives": (),
+                **extras(offer, job, world.traits[call.provider]),
             },
         ),
         SetAttempt(job=order.job, number=order.attempt, changes={"market": offer.pool.market}),

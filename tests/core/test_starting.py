@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from spotlaunch.core.book import Machine
 from spotlaunch.core.decide import hungry
 from spotlaunch.core.draft import IDLE_S
-from spotlaunch.core.facts import Scope
+from spotlaunch.core.facts import Offer, Scope
 from spotlaunch.core.rates import Lived
 from spotlaunch.core.rules import ALTERNATIVES, MACHINE_TTL_S, OFFER_MAX_AGE_S
 from spotlaunch.core.spec import CheckpointSpec, Fallback, Limits, Resources, Where
@@ -18,6 +19,7 @@ from spotlaunch.core.start import INVALID_HINT
 from tests.core.worlds import (
     CLOUD,
     NOW,
+    PAID,
     PAID_OFFER,
     After,
     a_job,
@@ -348,3 +350,50 @@ def test_an_order_names_the_images_and_the_key_that_the_job_file_asks_for() -> N
         "image-7",
         "ssh-ed25519 A",
     )
+
+
+# -- what the bill will be held against --------------------------------------------------------------------------
+
+
+def begun(*offers: Offer, **spec: Any) -> Machine:
+    """The machine that is intended when these are offered."""
+    return look(a_new_job(spec=a_spec(**spec)), offers=offers).machine(1)
+
+
+def test_the_cheapest_on_demand_offer_is_written_down_with_a_spot_machine() -> None:
+    dear, cheap = an_offer("3.00", PAID), an_offer("2.40", a_pool(market="on-demand", zone="us-1b"))
+    machine = begun(an_offer("1.00"), dear, cheap)
+    assert machine.pool.market == "spot"
+    assert (machine.cheapest_usd_hour, machine.cheapest_pool) == (Decimal("2.40"), "cloud:us-1b/big/on-demand")
+
+
+def test_offers_that_would_not_have_done_are_no_measure_of_the_bill() -> None:
+    gone = an_offer("0.10", a_pool(market="on-demand", zone="us-1b"), available="no")
+    small = an_offer("0.20", a_pool(market="on-demand", zone="us-1c"), gpu_count=0, gpu="", vcpus=1)
+    machine = begun(an_offer("1.00"), gone, small, PAID_OFFER, resources=Resources(gpus=(("V100", 1),)))
+    assert machine.cheapest_usd_hour == PAID_OFFER.price_usd_hour
+
+
+def test_a_limit_on_the_price_does_not_make_on_demand_any_cheaper() -> None:
+    machine = begun(an_offer("1.00"), PAID_OFFER, limits=Limits(price_usd_hour=Decimal("1.50")))
+    assert machine.cheapest_usd_hour == Decimal("3.00")
+
+
+def test_where_only_spot_was_asked_for_its_shapes_tell_what_they_cost_on_demand() -> None:
+    other = an_offer("1.20", a_pool(zone="us-1b"), on_demand_usd_hour=Decimal("2.20"))
+    machine = begun(an_offer("1.00"), other, market="spot")
+    assert (machine.cheapest_usd_hour, machine.cheapest_pool) == (Decimal("2.20"), "cloud:us-1b/big/on-demand")
+
+
+def test_where_nobody_tells_what_on_demand_costs_it_is_not_known() -> None:
+    machine = begun(an_offer("1.00", on_demand_usd_hour=None))
+    assert (machine.cheapest_usd_hour, machine.cheapest_pool) == (None, "")
+
+
+def test_disk_and_traffic_are_written_down_with_a_machine_and_its_alternatives() -> None:
+    offer = an_offer("1.00", egress_usd_gb=Decimal("0.09"), storage_usd_gb_month=Decimal("0.08"))
+    other = replace(offer, pool=a_pool(zone="us-1b"), price_usd_hour=Decimal("1.05"), egress_usd_gb=Decimal("0.02"))
+    machine = begun(offer, other, resources=Resources(disk_gb=50))
+    extras = {(m.egress_usd_gb, m.storage_usd_gb_month) for m in (machine, *machine.alternatives)}
+    assert extras == {(Decimal("0.09"), Decimal("0.08")), (Decimal("0.02"), Decimal("0.08"))}
+    assert machine.disk_gb == 50

@@ -12,10 +12,8 @@ from typing import Any
 from spotlaunch.core.facts import Offer, Order
 from spotlaunch_providers.aws.images import Image
 from spotlaunch_providers.aws.network import Subnet
-from spotlaunch_providers.aws.terms import JOB_TAG, KEY_TAG, OWNER_TAG, SSH_TAG
+from spotlaunch_providers.aws.terms import DISK_GB, JOB_TAG, KEY_TAG, OWNER_TAG, SSH_TAG
 
-# Where a job does not say how much disk it needs: the usual image takes about 50 GB of it.
-DISK_GB = 100
 _TAGGED = ("instance", "volume", "network-interface")
 
 

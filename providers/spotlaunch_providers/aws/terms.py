@@ -55,6 +55,9 @@ JOB_TAG = "spotlaunch-job"
 SSH_TAG = "spotlaunch-ssh"
 COMMON_TAG = "spotlaunch"
 
+# Where a job does not say how much disk it needs: the usual image takes about 50 GB of it.
+DISK_GB = 100
+
 TRAITS = Traits(
     settle_s=60,  # [MEM] describe_instances shows a new one within seconds, rarely later
     idempotent_launch=True,  # ClientToken
@@ -67,6 +70,8 @@ TRAITS = Traits(
     list_interval_s=30,
     notice_source="imds",
     rest_s=180,  # [3P] Karpenter rests a dry pool for three minutes
+    disk_gb=DISK_GB,
+    home_store="s3",
 )
 
 

@@ -14,7 +14,7 @@ from spotlaunch_providers.azure import ending
 from spotlaunch_providers.azure.account import Access, Account, access
 from spotlaunch_providers.azure.arm import Arm
 from spotlaunch_providers.azure.asking import Asking
-from spotlaunch_providers.azure.constants import DISK_TYPE, IMAGE, LAUNCH_S
+from spotlaunch_providers.azure.constants import DISK_TYPE, IMAGE, LAUNCH_S, LEAST_DISK_GB
 from spotlaunch_providers.azure.images import checked
 from spotlaunch_providers.azure.launching import Launching
 from spotlaunch_providers.azure.listing import Listing
@@ -165,4 +165,6 @@ def _traits(reach: Access, settle_s: float) -> Traits:
         notice_source="scheduled-events",
         end_command="shutdown -h now",  # the listing shows it as stopped then, and the watchdog deletes it
         prices_only=why,
+        disk_gb=LEAST_DISK_GB,
+        home_store="az",
     )

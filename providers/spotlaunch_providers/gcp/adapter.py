@@ -9,6 +9,7 @@ from pathlib import Path
 from spotlaunch.core.facts import Launched, Offer, Offers, Order, SeenMachine, Traits, Want
 from spotlaunch_providers.gcp.account import Account
 from spotlaunch_providers.gcp.asking import Asking
+from spotlaunch_providers.gcp.blueprint import DISK_GB
 from spotlaunch_providers.gcp.cache import Cache
 from spotlaunch_providers.gcp.ending import END_S, end
 from spotlaunch_providers.gcp.launching import LAUNCH_S, Launching, LongNotice
@@ -29,6 +30,8 @@ TRAITS = Traits(
     start_s=180.0,
     notice_source="gce",
     end_command="shutdown -h now",
+    disk_gb=DISK_GB,
+    home_store="gs",
 )
 
 

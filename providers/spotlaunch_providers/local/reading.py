@@ -30,7 +30,9 @@ POOL_KEYS = (
 FAULT_KEYS = ("dry", "quota", "unauthorized", "no_funds", "throttled", "slow", "lose_answer", "never_boots", "hang")
 # What this cloud is by nature is not for a file to say: its machines can always be had, are processes of this computer,
 # and hear of their end by a file.
-NATURE = frozenset({"prices_only", "container_image", "notice_source", "end_command", "strangers"})
+NATURE = frozenset(
+    {"prices_only", "container_image", "notice_source", "end_command", "strangers", "disk_gb", "home_store"}
+)
 TRAIT_KEYS = tuple(f.name for f in fields(Traits) if f.name not in NATURE)
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,39}")
 

@@ -8,6 +8,7 @@ from functools import partial
 
 from spotlaunch.core.facts import Launched, Offer, Offers, Order, SeenMachine, Traits, Want
 from spotlaunch.errors import ProviderError
+from spotlaunch_providers.runpod import figures
 from spotlaunch_providers.runpod.asking import Asking
 from spotlaunch_providers.runpod.credentials import HINT
 from spotlaunch_providers.runpod.ending import END_COMMAND
@@ -41,6 +42,7 @@ def traits(*, prices_only: str, image: str) -> Traits:
         prices_only=prices_only,
         container_image=image,
         end_command=END_COMMAND,
+        disk_gb=figures.DISK_GB,
     )
 
 
