@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 from spotlaunch.core.answers import Answer
 from spotlaunch.core.book import Attempt, Book, Event, Job, Machine, Refusal, Wanted
 from spotlaunch.core.facts import Launched, Offer, Order, Pool, SeenMachine, Traits, Want
+from spotlaunch.core.lessons import Learned
 from spotlaunch.core.plan import Write
 from spotlaunch.core.rates import Lived
 
@@ -223,6 +224,13 @@ class Store(Protocol):
 
     def machines(self, job: str = "") -> list[Machine]:
         """All machines of a job (or of all jobs), in order of intent."""
+        ...
+
+    def learned(self, *, now: float) -> Learned:
+        """All that is known of pools: what was seen here until ``now``, and what was imported, at a discount.
+
+        What machines lived through is counted anew each time, all else every few minutes.
+        """
         ...
 
     def pool_history(self, *, now: float) -> Mapping[Pool, Lived]:

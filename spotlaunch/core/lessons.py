@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from spotlaunch.core.availability import NO_TRIES, Availability, Try
 from spotlaunch.core.boottimes import NO_BOOTS, BootTimes, Kind
@@ -126,4 +127,9 @@ class _Hours:
 
 def newer(one: Source, other: Source) -> Source:
     """Of what the same installation said twice, the later word; in whatever order they come, the same one."""
-    return max(one, other, key=lambda s: (s.as_of, repr(sorted(s.lessons, key=lambda x: repr(x.pool)))))
+    return max(one, other, key=lambda s: (s.as_of, sorted(map(_in_order, s.lessons))))
+
+
+def _in_order(lesson: Lesson) -> tuple[Any, ...]:
+    pairs = (sorted(lesson.week.items()), sorted(lesson.tries.items()))
+    return lesson.pool, lesson.gpu, lesson.gpu_count, *pairs, lesson.boots_s

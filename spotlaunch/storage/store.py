@@ -14,6 +14,7 @@ from typing import Any, Literal
 from spotlaunch.core.book import Attempt, Book, Event, Job, Machine, Refusal, Wanted
 from spotlaunch.core.facts import Pool
 from spotlaunch.core.ledger import Bill, Billed, machine_bill
+from spotlaunch.core.lessons import Learned
 from spotlaunch.core.plan import AddAttempt, AddEvent, AddMachine, PutRefusal, SetAttempt, SetJob, SetMachine, Write
 from spotlaunch.core.rates import Lived
 from spotlaunch.errors import AlreadyExists, NoSuchJob, StaleWrite
@@ -22,6 +23,7 @@ from spotlaunch.ports import Lease
 from spotlaunch.storage import lease as leases
 from spotlaunch.storage import rows
 from spotlaunch.storage.database import Database
+from spotlaunch.storage.learning import Learning
 from spotlaunch.storage.queries import queries
 
 _NANO = Decimal("1e-9")
@@ -44,6 +46,7 @@ class SqliteStore:
     def __init__(self, path: Path | Literal[":memory:"], *, owner_seed: str) -> None:
         self._db = Database(path)
         self._q = queries()
+        self.learning = Learning(self._db)
         self._specs = rows.Specs()
         try:
             self.owner = self._settle_owner(owner_seed)
@@ -127,6 +130,7 @@ class SqliteStore:
                     self._settle_bill(sql, m)
             case PutRefusal(refusal=refusal):
                 sql.execute(self._q["put_refusal"], rows.row_of(refusal))
+                self.learning.note(sql, refusal)
             case AddEvent(event=event):
                 sql.execute(self._q["add_event"], rows.row_of(event))
 
@@ -226,6 +230,9 @@ class SqliteStore:
         """By launch key, what a provider said last. Machines that none was asked about are missing."""
         with self._db.reading() as sql:
             return {b.launch_key: b for b in map(rows.billed_of, sql.execute(self._q["all_billed"]))}
+
+    def learned(self, *, now: float) -> Learned:
+        return self.learning.learned(self.pool_history(now=now), now=now)
 
     def pool_history(self, *, now: float) -> Mapping[Pool, Lived]:
         with self._db.reading() as sql:
