@@ -12,10 +12,9 @@ from typing import Protocol, runtime_checkable
 
 from spotlaunch.core.answers import Answer
 from spotlaunch.core.book import Attempt, Book, Event, Job, Machine, Refusal, Wanted
-from spotlaunch.core.facts import Launched, Offer, Order, Pool, SeenMachine, Traits, Want
+from spotlaunch.core.facts import Launched, Offer, Order, SeenMachine, Traits, Want
 from spotlaunch.core.lessons import Learned
 from spotlaunch.core.plan import Write
-from spotlaunch.core.rates import Lived
 
 
 class Clock(Protocol):
@@ -229,14 +228,8 @@ class Store(Protocol):
     def learned(self, *, now: float) -> Learned:
         """All that is known of pools: what was seen here until ``now``, and what was imported, at a discount.
 
-        What machines lived through is counted anew each time, all else every few minutes.
-        """
-        ...
-
-    def pool_history(self, *, now: float) -> Mapping[Pool, Lived]:
-        """By pool, of all machines that were ever up: hours up until ``now``, and how many were taken or lost.
-
-        One that we ended ourselves has hours and no interruption. Pools never used are missing.
+        What machines lived through (one that we ended ourselves has hours and no interruption) is counted anew each
+        time, all else every few minutes.
         """
         ...
 

@@ -26,7 +26,6 @@ from spotlaunch.core.names import JOB_NAME_MOST
 from spotlaunch.core.orders import launch_key
 from spotlaunch.core.plan import Asked
 from spotlaunch.core.rank import Ranking, Terms, rank
-from spotlaunch.core.rates import Rates
 from spotlaunch.core.spec import Spec
 from spotlaunch.core.wire import bundle_key, owner_key
 from spotlaunch.errors import AlreadyExists, BlobsUnavailable, SpotlaunchError, StoreUnavailable, UsageError
@@ -83,6 +82,7 @@ def preview(
     job = Job(name=spec.name, spec=spec, submitted_at=clock.now(), store_url=store_url(home, spec))
     asked = _ask(home, want_of(job), providers, clock)
     now = clock.now()
+    learned = store.learned(now=now)
     terms = Terms(
         spec=spec,
         job=spec.name,
@@ -93,7 +93,9 @@ def preview(
         traits={n: p.traits for n, p in providers.items()},
         file_store=is_file_store(job.store_url),
         max_age_s=rules.OFFER_MAX_AGE_S,
-        rates=Rates(store.pool_history(now=now)),
+        rates=learned.rates,
+        availability=learned.availability,
+        boots=learned.boots,
         work=work_of(spec),
     )
     everything = rank(asked.offers, terms, launch_key=launch_key(owner, spec.name, 1))

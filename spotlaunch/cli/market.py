@@ -14,8 +14,8 @@ from spotlaunch.config import settings_of
 from spotlaunch.core.answers import Answer
 from spotlaunch.core.facts import Market, Offer, Want
 from spotlaunch.core.gpus import gpu_problem, parse_gpu
+from spotlaunch.core.lessons import NOTHING_LEARNED, Learned
 from spotlaunch.core.pricelist import Terms
-from spotlaunch.core.rates import Rates
 from spotlaunch.core.settings import Settings
 from spotlaunch.core.units import Unreadable
 from spotlaunch.errors import SpotlaunchError, StoreUnavailable, UsageError
@@ -52,11 +52,11 @@ class Seen:
 class Asker:
     """Asks the market, with the memory and the book of one home."""
 
-    def __init__(self, home: Home, memory: MarketStore | None, *, owner: str, rates: Rates) -> None:
+    def __init__(self, home: Home, memory: MarketStore | None, *, owner: str, learned: Learned) -> None:
         self._home = home
         self._memory = memory
         self._owner = owner
-        self._rates = rates
+        self._learned = learned
 
     def ask(
         self, names: Sequence[str], want: Want, *, max_age_s: float = FRESH_S, deadline_s: float = DEADLINE_S
@@ -79,7 +79,8 @@ class Asker:
             # Who watches asks for weeks: threads must not pile up. One that hangs ends when its call does.
             workers.shutdown(wait=False, cancel_futures=True)
         starts = {a.provider: a.start_s for a in answers}
-        return Seen(answers=answers, now=time.time(), terms=Terms(rates=self._rates, start_s=starts))
+        terms = Terms(rates=self._learned.rates, boots=self._learned.boots, start_s=starts)
+        return Seen(answers=answers, now=time.time(), terms=terms)
 
     def _settings(self, name: str) -> Settings:
         return settings_of(self._home, name)
@@ -92,14 +93,14 @@ class Asker:
 def open_asker(home: Home | None = None) -> Iterator[Asker]:
     """With what this home remembers. A memory or a book that is in trouble is told of, and done without."""
     home = home or Home.find()
-    owner, rates = _of_book(home)
+    owner, learned = _of_book(home)
     try:
         memory = open_market(home)
     except StoreUnavailable as e:
         _complain(e)
         memory = None
     try:
-        yield Asker(home, memory, owner=owner, rates=rates)
+        yield Asker(home, memory, owner=owner, learned=learned)
     finally:
         if memory is not None:
             memory.close()
@@ -160,18 +161,18 @@ def _why_nothing(answer: Answer, market: Market | None) -> str:
     return f"none of its {len(answer.offers)} offers is what you ask for"
 
 
-def _of_book(home: Home) -> tuple[str, Rates]:
-    """Our mark, and what our machines have lived through. No book: looking at prices makes none."""
+def _of_book(home: Home) -> tuple[str, Learned]:
+    """Our mark, and what was learned of pools. No book: looking at prices makes none."""
     if not home.database.exists():
-        return NOBODY, Rates()
+        return NOBODY, NOTHING_LEARNED
     from spotlaunch.cli.book import open_book  # late: not needed without a book
 
     try:
         with open_book(home) as book:
-            return book.owner, Rates(book.pool_history(now=time.time()))
+            return book.owner, book.learned(now=time.time())
     except StoreUnavailable as e:
         _complain(e)
-        return NOBODY, Rates()
+        return NOBODY, NOTHING_LEARNED
 
 
 def _tell_asking(names: Sequence[str], deadline_s: float) -> None:

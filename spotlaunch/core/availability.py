@@ -5,7 +5,7 @@ Kept apart from interruptions: a pool may be hard to get and then stay for weeks
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -35,6 +35,9 @@ FAR, NEAR, OWN = 0.25, 0.5, 1.0
 # Chances are told apart in these steps only: nearer ones are the same for all that is known, and everybody who sees
 # them would rush the same pool.
 LIKELY, EVEN = 0.8, 0.4
+
+
+_GRADES: Mapping[Word, int] = MappingProxyType({"yes": 0, "unknown": 1, "no": 2})
 
 
 class Try(NamedTuple):
@@ -79,10 +82,18 @@ class Availability:
             chance = (WORD_TRIES * chance + granted) / (WORD_TRIES + granted + refused)
         return chance
 
-    def grade(self, offer: Offer, at: float) -> int:
-        """How likely: 0 (more than four in five), 1 or 2 (fewer than two in five)."""
-        chance = self.of(offer, at)
-        return 0 if chance > LIKELY else 1 if chance >= EVEN else 2
+    def grade(self, at: float) -> Callable[[Offer], int]:
+        """What tells how likely an offer can be had at ``at``: 0 (more than four in five), 1, 2 (less than two)."""
+        kin = self._kin
+
+        def graded(offer: Offer) -> int:
+            pool = offer.pool
+            if offer.obtainability is None and not (kin and (pool.provider, pool.instance_type, pool.market) in kin):
+                return _GRADES[offer.available]  # most of the hundred thousand offers that a market may have
+            chance = self.of(offer, at)
+            return 0 if chance > LIKELY else 1 if chance >= EVEN else 2
+
+        return graded
 
     def _of_kin(self, pool: Pool, hour: int) -> tuple[tuple[float, float], ...]:
         found = self._steps.get((pool, hour))

@@ -34,7 +34,9 @@ class Bands:
     A market has a hundred thousand: columns and places in them are much quicker here than an object for each.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, grade: Callable[[Offer], int]) -> None:
+        """``grade``: how likely an offer can be had, as one of few steps; 0 is the likeliest."""
+        self._grade = grade
         self.offers: list[Offer] = []
         self.usd_hour: list[Decimal] = []
         self._rates: list[float] = []
@@ -47,7 +49,7 @@ class Bands:
     def in_order(self, launch_key: str) -> list[int]:
         """Which of ``offers`` comes first, and so on; the same offers in whatever order they were added.
 
-        Cheapest first, by bands of near-equals. Inside a band those known to be available come first. Then each
+        Cheapest first, by bands of near-equals. Inside a band those likely to be had come first. Then each
         price has its place by a draw from ``launch_key``; and inside one price the lower effective cost comes
         first, and only true equals are drawn. So an offer never gains by being taken away more often than others
         of its price.
@@ -68,9 +70,11 @@ class Bands:
     def _spread(self, band: list[int], place: Place) -> list[int]:
         if len(band) < 2:
             return band
-        sure = [i for i in band if self.offers[i].available == "yes"]
-        unsure = [i for i in band if self.offers[i].available != "yes"]
-        return [*self._by_price(sure, place), *self._by_price(unsure, place)]
+        grades = list(map(self._grade, [self.offers[i] for i in band]))
+        ordered: list[int] = []
+        for grade in sorted(set(grades)):
+            ordered += self._by_price([i for i, its in zip(band, grades, strict=True) if its == grade], place)
+        return ordered
 
     def _by_price(self, part: Iterable[int], place: Place) -> list[int]:
         alone: dict[Decimal, int] = {}

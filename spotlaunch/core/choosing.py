@@ -10,7 +10,6 @@ from spotlaunch.core.facts import Market, Offer, Want
 from spotlaunch.core.limits import LEAVE_AHEAD_S, affordable_s
 from spotlaunch.core.plan import Asked
 from spotlaunch.core.rank import PASSING, Ranking, Terms, rank
-from spotlaunch.core.rates import Rates
 
 BOTH: tuple[Market, ...] = ("spot", "on-demand")
 
@@ -39,7 +38,9 @@ def terms_of(draft: Draft, job: Job, markets: rules.Markets) -> Terms:
         traits=draft.world.traits,
         file_store=is_file_store(job.store_url),
         max_age_s=rules.OFFER_MAX_AGE_S,
-        rates=Rates(draft.world.history),
+        rates=draft.world.learned.rates,
+        availability=draft.world.learned.availability,
+        boots=draft.world.learned.boots,
         work=work_of(job.spec),
         submitted_at=job.submitted_at,
     )

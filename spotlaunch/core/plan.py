@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 from spotlaunch.core.book import Attempt, Book, Event, JobState, Machine, MachineState, Refusal
-from spotlaunch.core.facts import Listing, Offer, Order, Pool, Traits
-from spotlaunch.core.rates import NO_HISTORY, Lived
+from spotlaunch.core.facts import Listing, Offer, Order, Traits
+from spotlaunch.core.lessons import NOTHING_LEARNED, Learned
 from spotlaunch.core.wire import Ask, Entry, OrderDoc, Status
 
 # -- what to write --------------------------------------------------------------------------------------
@@ -144,8 +144,7 @@ class World:
 
     ``in_flight``: launch keys whose call is still under way in this process; they are left alone.
     ``asked``: fresh offers by job name, for those that `decide.hungry` named. ``listings`` holds only those
-    begun in this look, at most one a provider. ``history`` is what each pool has lived through, where anything
-    was asked.
+    begun in this look, at most one a provider. ``learned`` is what is known of pools, where anything was asked.
     """
 
     now: float
@@ -156,7 +155,7 @@ class World:
     mail: Mapping[str, Mail] = field(default_factory=lambda: MappingProxyType({}))
     asked: Mapping[str, Asked] = field(default_factory=lambda: MappingProxyType({}))
     in_flight: frozenset[str] = frozenset()
-    history: Mapping[Pool, Lived] = field(default_factory=lambda: NO_HISTORY)
+    learned: Learned = field(default_factory=lambda: NOTHING_LEARNED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,6 +14,7 @@ from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
 from spotlaunch.core.answers import Gpus, serves
+from spotlaunch.core.boottimes import BootTimes
 from spotlaunch.core.effective import HOURS_PER_MONTH, Work, effective_usd_hour
 from spotlaunch.core.facts import Market, Offer
 from spotlaunch.core.gpus import marketed_gb
@@ -47,10 +48,12 @@ class Wish:
 class Terms:
     """What an hour of useful work depends on beside the offer (`core.effective`).
 
-    ``start_s``: by provider, from an interruption to useful work again. ``disk_gb`` is rented beside the machine.
+    ``start_s``: by provider, from an interruption to useful work again, as a first guess that ``boots`` corrects.
+    ``disk_gb`` is rented beside the machine.
     """
 
     rates: Rates = field(default_factory=Rates)
+    boots: BootTimes = field(default_factory=BootTimes)
     start_s: Mapping[str, float] = field(default_factory=dict)
     work: Work = field(default_factory=Work)
     disk_gb: float = 0
@@ -117,7 +120,7 @@ def cheapest(rows: Iterable[Row]) -> Row | None:
 
 def _row(offer: Offer, terms: Terms) -> Row:
     rate = terms.rates.of(offer)
-    start_s = terms.start_s.get(offer.pool.provider, 0.0)
+    start_s = terms.boots.of(offer.pool, terms.start_s.get(offer.pool.provider, 0.0))
     cost = effective_usd_hour(offer, rate_per_hour=rate, restart_s=start_s, work=terms.work, disk_gb=terms.disk_gb)
     disk = Decimal(0)
     if terms.disk_gb and offer.storage_usd_gb_month:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fnmatch import fnmatchcase
 
+from spotlaunch.core.availability import Availability
 from spotlaunch.core.bands import Bands, Costed
 from spotlaunch.core.book import Refusal
+from spotlaunch.core.boottimes import BootTimes
 from spotlaunch.core.effective import Work, effective_usd_hour
 from spotlaunch.core.facts import Market, Offer, Pool, Traits
 from spotlaunch.core.gpus import gpu_matches
@@ -57,9 +59,10 @@ class Terms:
 
     ``markets``: those allowed now, and ``market_why`` the reason for a person when one is not.
     ``file_store``: checkpoints live in a folder of this computer, which only some machines can see.
-    ``max_age_s``: older prices are not bought on. ``rates``: how often machines are taken, ``work``: what the
-    job's checkpoints are like; from these comes what an offer really costs. ``submitted_at``: whoever submits a job
-    may have mended login or account, so what these forbade before does not count against it.
+    ``max_age_s``: older prices are not bought on. ``rates``: how often machines are taken, ``boots``: how long they
+    take to start, ``work``: what the job's checkpoints are like; from these comes what an offer really costs.
+    ``availability``: how likely a launch is granted, which decides among near-equals. ``submitted_at``: whoever
+    submits a job may have mended login or account, so what these forbade before does not count against it.
     """
 
     spec: Spec
@@ -72,16 +75,18 @@ class Terms:
     file_store: bool
     max_age_s: float
     rates: Rates = field(default_factory=Rates)
+    availability: Availability = field(default_factory=Availability)
+    boots: BootTimes = field(default_factory=BootTimes)
     work: Work = field(default_factory=Work)
     submitted_at: float = 0.0
 
     def costed(self, offer: Offer) -> Costed:
         """The offer with its interruption rate and what a useful hour on it costs this job."""
-        rate = self.rates.of(offer)
+        rate = self.rates.of(offer, self.now)
         usd_hour = effective_usd_hour(
             offer,
             rate_per_hour=rate,
-            restart_s=self.traits[offer.pool.provider].start_s,
+            restart_s=self.boots.of(offer.pool, self.traits[offer.pool.provider].start_s),
             work=self.work,
             disk_gb=self.spec.resources.disk_gb,
         )
@@ -93,7 +98,7 @@ def rank(offers: Iterable[Offer], terms: Terms, *, launch_key: str) -> Ranking:
 
     Every offer comes out exactly once: as a candidate, or turned down with its reason.
     """
-    good = Bands()
+    good = Bands(terms.availability.grade(terms.now))
     bad: list[TurnedDown] = []
     filters = _Filters(terms)
     for offer in offers:

@@ -65,7 +65,8 @@ class Rates:
 
     def __init__(self, history: Mapping[Pool, Lived] = NO_HISTORY, *, season: Season | None = None) -> None:
         self._history = history
-        self._season = season or Season()
+        # None where it tells nothing: a market has a hundred thousand offers to ask about.
+        self._season = season or None
         self._kin: dict[tuple[str, str, str], _Kin] = {}
         for pool, lived in history.items():
             key = (pool.provider, pool.instance_type, pool.market)
@@ -83,7 +84,7 @@ class Rates:
         if kin is not None:
             for interruptions, hours in kin.steps(pool.region, pool.zone):
                 rate = (SIGNAL_HOURS * rate + interruptions) / (SIGNAL_HOURS + hours)
-        if at is not None:
+        if at is not None and self._season is not None:
             factor = self._season.ahead((pool.provider, pool.region, pool.market), at)
             if factor != 1.0:
                 # No pattern is known better than that, and fewer different rates are quicker to reckon with.

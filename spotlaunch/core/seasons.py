@@ -76,6 +76,10 @@ class Season:
         self._found: dict[Place, tuple[float, ...]] = {}
         self._ahead: dict[Place, tuple[float, ...]] = {}
 
+    def __bool__(self) -> bool:
+        """Whether anything was learned anywhere."""
+        return bool(self._regions)
+
     def factors(self, place: Place) -> tuple[float, ...]:
         """By hour of the week, `WEEK_H` of them, 1 on average. Empty where nothing was learned."""
         found = self._found.get(place)
@@ -87,8 +91,6 @@ class Season:
 
     def ahead(self, place: Place, at: float) -> float:
         """The mean factor of the `AHEAD_H` hours of the week from ``at`` on; 1 where nothing was learned."""
-        if not self._regions:
-            return 1.0
         found = self._ahead.get(place)
         if found is None:
             each = self.factors(place)

@@ -235,6 +235,10 @@ class SqliteStore:
         return self.learning.learned(self.pool_history(now=now), now=now)
 
     def pool_history(self, *, now: float) -> Mapping[Pool, Lived]:
+        """By pool, of all machines that were ever up: hours up until ``now``, and how many were taken or lost.
+
+        One that we ended ourselves has hours and no interruption. Pools never used are missing.
+        """
         with self._db.reading() as sql:
             return {
                 Pool(provider=r[0], region=r[1], zone=r[2], instance_type=r[3], market=r[4]): Lived(

@@ -10,8 +10,8 @@ from spotlaunch.core.book import OVER, Book, Event, Job
 from spotlaunch.core.choosing import is_file_store
 from spotlaunch.core.decide import decide, exposed, hungry, uprooted
 from spotlaunch.core.facts import Offer, Want
+from spotlaunch.core.lessons import NOTHING_LEARNED
 from spotlaunch.core.plan import AddEvent, Asked, Call, Launch, Plan, PutAsk, SetJob, Terminate, World, Write, job_of
-from spotlaunch.core.rates import NO_HISTORY
 from spotlaunch.core.rules import OFFER_MAX_AGE_S
 from spotlaunch.errors import StaleWrite, StoreUnavailable
 from spotlaunch.market.room import DEADLINE_S, Room, Silent
@@ -168,7 +168,7 @@ class Watchdog:
             mail=mail,
             asked=asked,
             in_flight=in_flight | self._actor.in_flight(),
-            history=self._store.pool_history(now=now) if asked else NO_HISTORY,
+            learned=self._store.learned(now=now) if asked else NOTHING_LEARNED,
         )
         plan = decide(world)
         stale = self._write_plan(world, plan)

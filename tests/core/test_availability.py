@@ -99,7 +99,7 @@ def test_tries_at_this_time_of_the_day_and_week_count_most() -> None:
 
 def test_grades_tell_only_what_is_known_well_enough_to_differ() -> None:
     def grade(tries: dict[Pool, tuple[Try, ...]], **changes: Any) -> int:
-        return Availability(tries).grade(an_offer(**changes), NOW)
+        return Availability(tries).grade(NOW)(an_offer(**changes))
 
     assert [grade({}, available=word) for word in ("yes", "unknown", "no")] == [0, 1, 2]
     assert grade({a_pool(): asked(0, 1)}, available="yes") == 1

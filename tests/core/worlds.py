@@ -10,6 +10,7 @@ from typing import Any
 from spotlaunch.core.book import Attempt, Book, Event, Job, Machine, Refusal
 from spotlaunch.core.decide import decide
 from spotlaunch.core.facts import Listing, Offer, Pool, Scope, SeenMachine, Traits
+from spotlaunch.core.lessons import Learned
 from spotlaunch.core.plan import AddAttempt, AddMachine, Asked, Launch, Mail, Plan, PutAsk, PutRefusal, Terminate, World
 from spotlaunch.core.rates import NO_HISTORY, Lived
 from spotlaunch.core.spec import Spec
@@ -204,7 +205,7 @@ def a_world(
         mail={j.name: letters for j in jobs},
         asked={} if offers is None else {j.name: asked for j in jobs},
         in_flight=frozenset(in_flight),
-        history=history,
+        learned=Learned(history),
     )
 
 
