@@ -9,6 +9,7 @@ from spotlaunch.core.draft import Draft
 from spotlaunch.core.facts import Refused, Scope
 from spotlaunch.core.machines import taken
 from spotlaunch.core.wire import Status
+from spotlaunch.core.worked import note_work
 
 # What an agent's reason for leaving makes of its attempt. `exited` depends on the exit code.
 OUTCOME_OF_WHY: dict[str, Outcome] = {
@@ -81,6 +82,7 @@ def _hear(draft: Draft, attempt: Attempt, status: Status) -> Attempt:
         )
         draft.wake(draft.now)
     _job_progress(draft, draft.job(attempt.job), status)
+    changes |= note_work(draft, attempt, status)
     return draft.set_attempt(attempt, **changes)
 
 
@@ -202,6 +204,10 @@ def conclude(draft: Draft, attempt: Attempt, outcome: Outcome, reason: str, *, e
         step=attempt.step,
         pool=str(machine.pool) if machine is not None else "",
     )
+    job = draft.job(attempt.job)
+    if job.steered and not job.over and (machine is None or machine.tried_at is not None):
+        # What its policy said was said of another situation. (One never called for rests by itself.)
+        draft.set_job(job, next_try_at=min(job.next_try_at, draft.now))
     if machine is None:
         return
     if outcome in ("preempted", "lost"):

@@ -76,6 +76,11 @@ class Job:
         """Whether nothing more will be tried."""
         return self.state in OVER
 
+    @property
+    def steered(self) -> bool:
+        """Whether a policy decides for it (`core.steering`): it has a deadline, or names one."""
+        return self.deadline_at is not None or bool(self.spec.policy)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Attempt:

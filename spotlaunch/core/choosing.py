@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from spotlaunch.core import rules
 from spotlaunch.core.book import Job
 from spotlaunch.core.draft import Draft
@@ -56,6 +58,13 @@ def affordable(draft: Draft, job: Job, offer: Offer) -> bool:
     lasts_s = affordable_s(draft, job, offer.price_usd_hour)
     least_s = draft.world.traits[offer.pool.provider].start_s + job.spec.checkpoint.grace_s + LEAVE_AHEAD_S
     return lasts_s == 0.0 or lasts_s > least_s
+
+
+def within_means(draft: Draft, job: Job, ranking: Ranking) -> Ranking:
+    """The ranking without the candidates that the money left would not carry through their start."""
+    pairs = zip(ranking.candidates, ranking.effective_usd_hour, strict=True)
+    kept = [(o, usd) for o, usd in pairs if affordable(draft, job, o)]
+    return replace(ranking, candidates=tuple(o for o, _ in kept), effective_usd_hour=tuple(usd for _, usd in kept))
 
 
 def too_poor(draft: Draft, job: Job, ranking: Ranking) -> bool:

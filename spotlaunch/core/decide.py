@@ -13,6 +13,7 @@ from spotlaunch.core.machines import look_at_machines, sweep
 from spotlaunch.core.moments import heed_clock
 from spotlaunch.core.plan import Plan, World
 from spotlaunch.core.start import needs_machine, start
+from spotlaunch.core.steering import scene_of
 
 
 def decide(world: World) -> Plan:
@@ -37,7 +38,9 @@ def hungry(book: Book, now: float) -> dict[str, Want]:
     wants = {}
     for job in book.jobs:
         live = live_of.get(job.name, [])
-        if now >= job.next_try_at and (needs_machine(job, live) or may_return(job, live)):
+        if now < job.next_try_at:
+            continue
+        if scene_of(job, live) is not None if job.steered else needs_machine(job, live) or may_return(job, live):
             wants[job.name] = want_of(job)
     return wants
 

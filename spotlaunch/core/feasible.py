@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 
+from spotlaunch.core.book import Job
 from spotlaunch.core.facts import Offer, Traits
 from spotlaunch.core.limits import LEAVE_AHEAD_S, RUNTIME_AHEAD_MOST
+from spotlaunch.core.policy import PROMISE_DEADLINES
 from spotlaunch.core.rank import PASSING, Ranking
 from spotlaunch.core.spec import Spec
+from spotlaunch.core.standing import Standing
+from spotlaunch.core.steering import policy_name
+from spotlaunch.core.units import write_about
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CannotBeMet:
-    """A limit that no offer can meet: what and how far from it, and what would be enough."""
+    """A limit that no offer can meet: what and how far from it, and what would be enough.
+
+    ``needs_s``: of a deadline, how long the job needs at least from now on.
+    """
 
     message: str
     hint: str
+    needs_s: float | None = None
 
 
 def fitting(ranking: Ranking) -> list[Offer]:
@@ -34,6 +44,32 @@ def impossible_limit(spec: Spec, ranking: Ranking, traits: Mapping[str, Traits])
     if not offers:
         return _price(spec, [t.offer for t in ranking.turned_down if t.filter == "price"])
     return _cost(spec, offers, traits) or _runtime(spec, offers, traits)
+
+
+def impossible_deadline(job: Job, ranking: Ranking, standing: Standing) -> CannotBeMet | None:
+    """Why not even on-demand from now on would end ``job`` by its deadline, or None where it would.
+
+    ``standing``: the job as it is now, with nothing running. A job whose ``work`` nobody told is let through where its
+    first machine can begin; and policies that promise nothing are.
+    """
+    spec, s = job.spec, standing.situation
+    if job.deadline_at is None or policy_name(job) not in PROMISE_DEADLINES:
+        return None
+    if not any(o.pool.market == "on-demand" for o in fitting(ranking)):
+        return CannotBeMet(
+            message="it cannot be promised: no on-demand offer fits the job file, and spot may be gone for days",
+            hint="loosen `where`, `resources` or `limits.price_usd_hour`, or write `policy: spot` to have no promise",
+        )
+    needs_s = (spec.work_s or 0.0) + s.start_s + s.tick_s
+    if needs_s <= s.left_s:
+        return None
+    work = "some work" if spec.work_s is None else f"{write_about(spec.work_s)} of work"
+    return CannotBeMet(
+        message=f"it cannot be met even on on-demand from now on: {work}, {write_about(s.start_s)} to start and "
+        f"{write_about(s.tick_s)} to begin with do not go into {write_about(s.left_s)}",
+        hint=f"the earliest that can be promised is in {write_about(math.ceil(needs_s / 60) * 60)}",
+        needs_s=needs_s,
+    )
 
 
 def _price(spec: Spec, dear: Sequence[Offer]) -> CannotBeMet | None:

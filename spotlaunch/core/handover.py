@@ -85,7 +85,11 @@ def hand_over(draft: Draft, job: Job, live: list[Attempt]) -> None:
     if new.predecessor != old.number or new.phase != "waiting" or new.noticed_at is not None:
         return  # one that is losing its machine already takes nothing over
     if old.noticed_at is None and old.leave_asked_at is None:
-        ask_to_leave(draft, old, f"attempt {new.number} takes over on a spot machine")
+        ask_to_leave(
+            draft,
+            old,
+            f"attempt {new.number} takes over on {'a spot' if new.market == 'spot' else 'an on-demand'} machine",
+        )
 
 
 def proceed_orphans(draft: Draft, job: Job) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import PurePath
 from typing import Any, TypedDict
 
@@ -75,11 +74,11 @@ def examine_job(
     env: Mapping[str, str],
     overrides: Overrides | None = None,
     now: float = 0.0,
-    local: Callable[[datetime], float] = utc,
+    local: Callable[[float], float] = utc,
 ) -> Examined:
     """As `read_job`, but problems of the file are returned, so that the caller can add what only it can see.
 
-    ``now`` and ``local``: what deadlines are held against, and the moment that a time without a zone means.
+    ``now`` and ``local``: what deadlines are held against, see `jobvalues.Known`.
     """
     given = overrides or {}
     _check_overrides(given)

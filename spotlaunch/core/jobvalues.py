@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
@@ -31,28 +30,27 @@ SCHEMES = ("file", "s3", "gs", "az")
 MARKETS = get_args(MarketWish)
 _TRUTH = {**dict.fromkeys(("true", "yes", "on"), True), **dict.fromkeys(("false", "no", "off"), False)}
 _DATE = re.compile(r"\d{4}-")
-_DAY_LETTERS = len("2030-01-31")
 _GLOB = re.compile(r"[A-Za-z0-9_.*?\[\]!-]+")
 
 
-def utc(at: datetime) -> float:
-    """The moment of a time without a zone, taken as UTC."""
-    return at.replace(tzinfo=UTC).timestamp()
+def utc(wall_s: float) -> float:
+    """The moment at which a clock of UTC shows this."""
+    return wall_s
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
     """What a job file is checked against: provider names, the environment, the names given with ``--env``.
 
-    ``now`` (0: not known, so that nothing is over) and ``local``, which gives the moment that a time without a zone
-    means, in seconds since the epoch: both of the computer where the job is submitted.
+    ``now`` (0: not known, so that nothing is over) and ``local``, the moment (seconds since the epoch) at which the
+    clock on the wall shows a time (`units.read_moment`): both of the computer where the job is submitted.
     """
 
     providers: Collection[str]
     env: Mapping[str, str]
     given: Collection[str] = ()
     now: float = 0.0
-    local: Callable[[datetime], float] = utc
+    local: Callable[[float], float] = utc
 
 
 def closest(word: str, words: Collection[str]) -> str:
@@ -127,22 +125,16 @@ def read_deadline(value: Any, info: ValidationInfo) -> Deadline:
     text, known = _text(value), _known(info)
     if not _DATE.match(text):
         return Deadline(after_s=positive(units.read_duration_s)(text))
-    try:
-        at = datetime.fromisoformat(text)
-        moment = known.local(at) if at.tzinfo is None else at.timestamp()
-    except (ValueError, OverflowError, OSError) as e:
-        hint = "write it like 2030-01-31T18:00, 2030-01-31T18:00Z or 2030-01-31T18:00+01:00, or as a duration: 60h"
-        raise Unreadable(f"{quoted(text)} is not a time", hint=hint) from e
-    if len(text) <= _DAY_LETTERS:
-        raise Unreadable(f"{quoted(text)} is a day, not a time", hint=f"write the hour as well, like {text}T18:00")
-    if moment <= known.now:
-        hint = "write a later time, or a duration from now on like 60h"
-        if at.tzinfo is None:
-            hint += "; a time without a zone is of this computer's zone"
-        raise Unreadable(f"{quoted(text)} is over: it was {units.write_about(known.now - moment)} ago", hint=hint)
-    if known.now and moment - known.now > units.MAX_DURATION_S:
+    wall_s, ahead_s = units.read_moment(text)
+    if known.now and wall_s - known.now > units.MAX_DURATION_S:
         raise Unreadable(f"{quoted(text)} is in more than ten years")
-    return Deadline(at=moment)
+    at = known.local(wall_s) if ahead_s is None else wall_s - ahead_s
+    if at <= known.now:
+        hint = "write a later time, or a duration from now on like 60h"
+        if ahead_s is None:
+            hint += "; a time without a zone is of this computer's zone"
+        raise Unreadable(f"{quoted(text)} is over: it was {units.write_about(known.now - at)} ago", hint=hint)
+    return Deadline(at=at)
 
 
 def read_policy(text: str) -> str:

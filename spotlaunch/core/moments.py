@@ -24,7 +24,7 @@ def heed_clock(draft: Draft, name: str) -> None:
         draft.set_attempt(attempt, **_future(attempt, _OF_ATTEMPTS, draft.now))
     job = draft.job(name)
     changes = _future(job, ("waiting_since",), draft.now)
-    if job.next_try_at > draft.now + _longest_wait_s(draft):
+    if job.next_try_at > draft.now + max(_longest_wait_s(draft), job.spec.fallback.look_every_s or 0.0):
         changes["next_try_at"] = draft.now
     if not job.over:
         draft.set_job(job, **changes)

@@ -117,6 +117,7 @@ def not_launched(world: World, call: Launch, error: errors.SpotlaunchError, now:
         SetAttempt(
             job=order.job, number=order.attempt, changes={"outcome": "refused", "reason": reason, "ended_at": now}
         ),
+        *_ask_again(world, call, now),
         *_refusals(world, call, refused, now),
         _event(
             call,
@@ -127,6 +128,12 @@ def not_launched(world: World, call: Launch, error: errors.SpotlaunchError, now:
             scopes=[str(r.scope) for r in refused],
         ),
     ]
+
+
+def _ask_again(world: World, call: Launch, now: float) -> list[Write]:
+    """A policy is as good as the launches that follow: after a refusal it is asked again at once, not at its pace."""
+    steered = any(j.name == call.order.job and j.steered for j in world.book.jobs)
+    return [SetJob(name=call.order.job, frm="running", changes={"next_try_at": now})] if steered else []
 
 
 def no_longer_wanted(call: Launch, instance_id: str, now: float) -> list[Write]:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from spotlaunch.core import rules
 from spotlaunch.core.attempts import finish
-from spotlaunch.core.book import Attempt, Job, Refusal
-from spotlaunch.core.choosing import BOTH, affordable, rank_for, too_poor, why_waiting
+from spotlaunch.core.book import Attempt, Job
+from spotlaunch.core.choosing import BOTH, affordable, rank_for, too_poor, why_waiting, within_means
 from spotlaunch.core.draft import Draft
 from spotlaunch.core.facts import Market
 from spotlaunch.core.handover import hand_over, may_return, return_to_spot
 from spotlaunch.core.hold import heed_condition, hold, is_held, release
+from spotlaunch.core.hopeless import counts, hopeless
 from spotlaunch.core.limits import cannot_start
 from spotlaunch.core.orders import begin, launch_key
 from spotlaunch.core.plan import Asked
-from spotlaunch.core.rank import PASSING, SHUT, Ranking
+from spotlaunch.core.rank import PASSING, Ranking
+from spotlaunch.core.steering import scene_of, steer
+
+POOR = "limits.cost_usd (${}) leaves too little for a start"
 
 
 def needs_machine(job: Job, live: list[Attempt]) -> bool:
@@ -28,7 +30,12 @@ def needs_machine(job: Job, live: list[Attempt]) -> bool:
 def start(draft: Draft, job: Job) -> None:
     """Begin an attempt, a replacement or a return to spot, if the job needs one and may have it now."""
     live = draft.live(job.name)
-    if needs_machine(job, live):
+    if job.steered:
+        _by_policy(draft, job, live)
+        job, live = draft.job(job.name), draft.live(job.name)
+        if not job.over and len(live) == 2:
+            hand_over(draft, job, live)
+    elif needs_machine(job, live):
         forbidden = cannot_start(draft, job)
         if forbidden and not live:
             finish(draft, job, "failed", forbidden)
@@ -38,6 +45,28 @@ def start(draft: Draft, job: Job) -> None:
         return_to_spot(draft, job, live[0])
     elif len(live) == 2:
         hand_over(draft, job, live)
+
+
+def _by_policy(draft: Draft, job: Job, live: list[Attempt]) -> None:
+    """What the job's policy says, where there is something to decide and the market was asked for it."""
+    scene = scene_of(job, live)
+    forbidden = cannot_start(draft, job) if scene is not None else ""
+    if forbidden and not live:
+        finish(draft, job, "failed", forbidden)
+    if scene is None or forbidden:
+        return
+    if not live and job.waiting_since is None:
+        job = draft.set_job(job, waiting_since=draft.now, next_try_at=min(job.next_try_at, draft.now))
+    asked = draft.world.asked.get(job.name)
+    if draft.now < job.next_try_at or asked is None:
+        draft.wake(job.next_try_at)
+        return
+    key = launch_key(draft.world.owner, job.name, job.last_attempt + 1)
+    ranking = rank_for(draft, job, asked, key, rules.Markets(allowed=BOTH, why_not=""))
+    if not live and too_poor(draft, job, ranking):
+        finish(draft, job, "failed", POOR.format(job.spec.limits.cost_usd))
+    elif live or ranking.candidates or not hopeless(draft, job, asked, ranking):
+        steer(draft, job, scene, asked, within_means(draft, job, ranking))
 
 
 def _find_machine(draft: Draft, job: Job, live: list[Attempt]) -> None:
@@ -67,59 +96,19 @@ def _find_machine(draft: Draft, job: Job, live: list[Attempt]) -> None:
         predecessor = live[0] if live else None
         begin(draft, job, candidates, key, predecessor, fell_back=spot_possible)
     elif not live and too_poor(draft, job, ranking):
-        finish(draft, job, "failed", f"limits.cost_usd (${job.spec.limits.cost_usd}) leaves too little for a start")
-    elif live or not _hopeless(draft, job, asked, ranking):  # one with a machine may yet end well within its notice
+        finish(draft, job, "failed", POOR.format(job.spec.limits.cost_usd))
+    elif live or not hopeless(draft, job, asked, ranking):  # one with a machine may yet end well within its notice
         _wait(draft, job, asked, ranking, markets)
 
 
 def _may_come(draft: Draft, job: Job, ranking: Ranking, market: Market) -> bool:
     """Whether a market has an offer for this job, now or later: where all its orders are invalid it never will."""
-    never = [r for r in draft.refusals() if r.error == "InvalidOrder" and r.job == job.name and _counts(r, job, draft)]
+    never = [r for r in draft.refusals() if r.error == "InvalidOrder" and r.job == job.name and counts(r, job, draft)]
     later = (t.offer for t in ranking.turned_down if t.filter in PASSING)
     return any(
         o.pool.market == market and not any(r.scope.covers(o.pool) for r in never)
         for o in (*ranking.candidates, *later)
     )
-
-
-def _hopeless(draft: Draft, job: Job, asked: Asked, ranking: Ranking) -> bool:
-    """End a job that waiting does not help: each way to a machine is an invalid order, or wants a person first.
-
-    One that has run before waits all the same: a login that ran out and an empty account pass, and weeks of work
-    must not be given up for them. Says whether it ended the job.
-    """
-    final = {"InvalidOrder"} if job.attempts_ran else {"InvalidOrder", *SHUT}
-    refused = [r for r in draft.refusals() if r.error in final and r.job in ("", job.name) and _counts(r, job, draft)]
-    fitting = [t for t in ranking.turned_down if t.filter in PASSING]
-    open_ = set(asked.failures) - (asked.shut if not job.attempts_ran else frozenset())
-    if open_ or not (refused or asked.shut) or not (fitting or asked.shut):
-        return False
-    if not all(any(r.scope.covers(t.offer.pool) for r in refused) for t in fitting):
-        return False
-    why = _reasons(refused) + [f"{name}: {asked.failures[name]}" for name in sorted(asked.shut)]
-    finish(draft, job, "failed", "no provider can give it a machine: " + "; ".join(dict.fromkeys(why)))
-    return True
-
-
-# What a provider calls invalid without a word on what to do. All others come with a hint of their own.
-INVALID_HINT = "check `image` and `resources` in the job file; if they are right, please report it"
-
-# So many scopes that were refused for the same reason are named.
-SCOPES_TOLD = 3
-
-
-def _reasons(refused: Iterable[Refusal]) -> list[str]:
-    """Each reason once, with where it was given and what to do."""
-    scopes: dict[str, list[str]] = {}
-    for r in refused:
-        hint = r.hint or (INVALID_HINT if r.error == "InvalidOrder" else "")
-        scopes.setdefault(r.reason + (f" (hint: {hint})" if hint else ""), []).append(str(r.scope))
-    more = {why: f" and {len(s) - SCOPES_TOLD} more" if len(s) > SCOPES_TOLD else "" for why, s in scopes.items()}
-    return [f"{', '.join(s[:SCOPES_TOLD])}{more[why]}: {why}" for why, s in scopes.items()]
-
-
-def _counts(refusal: Refusal, job: Job, draft: Draft) -> bool:
-    return refusal.until > draft.now and (refusal.error == "InvalidOrder" or refusal.since >= job.submitted_at)
 
 
 def _wait(draft: Draft, job: Job, asked: Asked, ranking: Ranking, markets: rules.Markets) -> None:

@@ -39,6 +39,11 @@ _GB = {"": 1.0, "mb": 0.001, "mib": 1 / 1024, "gb": 1.0, "gib": 1.0, "g": 1.0, "
 _SIZE = re.compile(rf"({_NUMBER})\s*([a-z]*)\s*\+?", re.IGNORECASE)
 _AT_LEAST = re.compile(rf"({_NUMBER})\s*\+?")
 _MONEY = re.compile(r"(?:\$|usd)?\s*([0-9]{1,15}(?:\.[0-9]{1,6})?)\s*(?:\$|usd)?", re.IGNORECASE)
+_MOMENT = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d))?\s*(Z|([+-])(\d\d):?(\d\d))?", re.IGNORECASE | re.ASCII
+)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_DAYS_TO_1970 = 719_162
 _WHOLE = re.compile(r"0|[1-9][0-9]{0,14}")
 
 
@@ -82,6 +87,33 @@ def write_duration(seconds: float) -> str:
     if left_ms or not parts:
         parts.append(f"{left_ms / 1000:.3f}".rstrip("0").rstrip(".") + "s")
     return "".join(parts)
+
+
+def read_moment(text: str) -> tuple[float, float | None]:
+    """``2030-01-31T18:00``, also with seconds, a blank for the ``T``, and a zone: ``Z`` or ``+01:00``.
+
+    Gives what the clock on the wall shows, in seconds since 1970-01-01T00:00 on that clock, and how far it is ahead of
+    UTC; None where the text names no zone.
+    """
+    hint = "write it like 2030-01-31T18:00, 2030-01-31T18:00Z or 2030-01-31T18:00+01:00, or as a duration: 60h"
+    found = _MOMENT.fullmatch(text.strip())
+    if found is None:
+        if _DAY.fullmatch(text.strip()):
+            raise Unreadable(f"{quoted(text)} is a day, not a time", hint=f"add the hour: {text.strip()}T18:00")
+        raise Unreadable(f"{quoted(text)} is not a time", hint=hint)
+    year, month, day, hour, minute = map(int, found.group(1, 2, 3, 4, 5))
+    second = int(found[6] or 0)
+    ahead_s = None if found[7] is None else 0.0
+    if found[8]:
+        ahead_s = (int(found[9]) * 3600.0 + int(found[10]) * 60.0) * (-1 if found[8] == "-" else 1)
+    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    lengths = (31, 29 if leap else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+    fits = 1 <= month <= 12 and 1 <= day <= lengths[month - 1] and hour < 24 and minute < 60 and second < 60
+    if not fits or abs(ahead_s or 0.0) >= 86400 or year < 1970:
+        raise Unreadable(f"{quoted(text)} is not a time that there is", hint=hint)
+    full = year - 1
+    days = full * 365 + full // 4 - full // 100 + full // 400 + sum(lengths[: month - 1]) + day - 1 - _DAYS_TO_1970
+    return days * 86400.0 + hour * 3600.0 + minute * 60.0 + second, ahead_s
 
 
 def write_about(seconds: float) -> str:

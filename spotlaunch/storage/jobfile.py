@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from spotlaunch.core.jobfile import Examined, Overrides, examine_job
@@ -32,15 +32,18 @@ def load_job(
     """
     shown = str(path)
     text = _decode(_read(Path(path).expanduser(), shown), shown)
-    examined = examine_job(
-        text, file=shown, names=names, env=env, overrides=overrides, now=time.time(), local=datetime.timestamp
-    )
+    examined = examine_job(text, file=shown, names=names, env=env, overrides=overrides, now=time.time(), local=_local)
     folder = Path(path).expanduser().absolute().parent
     workdir = (folder / Path(examined.workdir).expanduser()).resolve()
     problems = [*examined.problems, *_missing(workdir, examined)]
     if examined.spec is None or problems:
         raise BadFile(shown, sorted(problems, key=lambda p: (p.line, p.column)))
     return replace(examined.spec, workdir=str(workdir))
+
+
+def _local(wall_s: float) -> float:
+    """When the clock on this computer's wall shows that: its own zone, with summer time as it is then."""
+    return datetime.fromtimestamp(wall_s, UTC).replace(tzinfo=None).timestamp()
 
 
 def _read(path: Path, shown: str) -> bytes:

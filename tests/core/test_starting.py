@@ -15,7 +15,7 @@ from spotlaunch.core.facts import Offer, Scope
 from spotlaunch.core.rates import Lived
 from spotlaunch.core.rules import ALTERNATIVES, MACHINE_TTL_S, OFFER_MAX_AGE_S
 from spotlaunch.core.spec import CheckpointSpec, Fallback, Limits, Resources, Where
-from spotlaunch.core.start import INVALID_HINT
+from spotlaunch.core.hopeless import INVALID_HINT
 from tests.core.worlds import (
     CLOUD,
     NOW,
