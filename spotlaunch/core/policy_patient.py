@@ -7,15 +7,13 @@ from spotlaunch.core.situation import IDLE, ON_DEMAND, Action, Situation
 
 
 def patient(s: Situation) -> Action:
-    """Spot when it is up, on-demand after ``patience_s`` of waiting for it, and back to spot where the move pays.
+    """Spot when it is up, on-demand after ``patience_s`` of waiting for it, and elsewhere where the move pays.
 
-    A spot pool that costs as much as on-demand is none. Where there are no pools at all: on-demand at once.
+    A spot pool that costs more than on-demand is none. Where there are no pools at all: on-demand at once.
     """
-    if isinstance(s.running, int):
-        return s.running
     pool = best_pool(s, s.on_demand_usd_hour)
-    if s.running == ON_DEMAND:
-        return pool if pool is not None and repays_move(s, pool) else ON_DEMAND
-    if pool is not None and s.pools[pool].price_usd_hour < s.on_demand_usd_hour:
+    if s.running != IDLE:
+        return pool if pool is not None and repays_move(s, pool) else s.running
+    if pool is not None:
         return pool
     return ON_DEMAND if not s.pools or s.waiting_s >= s.patience_s else IDLE

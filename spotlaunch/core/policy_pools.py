@@ -5,40 +5,52 @@ from __future__ import annotations
 import math
 
 from spotlaunch.core.hazard import expected_lease_s
-from spotlaunch.core.situation import ON_DEMAND, Situation, SpotPool
+from spotlaunch.core.situation import ON_DEMAND, Action, Situation
+
+# Who moves from one spot pool to another may have to move again: the saving repays both.
+MOVES_REPAID = 2
 
 
-def useful_usd_hour(s: Situation, i: int) -> float:
-    """Dollars per useful hour in pool ``i`` over its expected lease, or over the rest of the job if that is shorter."""
+def useful_s(s: Situation, i: int) -> float:
+    """Work that a start in pool ``i`` can be expected to get done: over its lease, or to the end of the job."""
     pool = s.pools[i]
-    runs_here = i == s.running
-    start_s = s.pending_s if runs_here else pool.start_s
-    lease_s = min(expected_lease_s(pool), start_s + s.work_left_s)
-    useful_s = lease_s - start_s
-    if useful_s <= 0:
-        return math.inf
-    move_usd = 0.0 if runs_here else pool.move_usd
-    return (pool.price_usd_hour * lease_s + move_usd * 3600) / useful_s
+    return min(expected_lease_s(pool) - pool.start_s, s.work_left_s)
 
 
 def best_pool(s: Situation, cap_usd_hour: float) -> int | None:
-    """The pool that is up with the cheapest useful hour; its own price is no more than ``cap_usd_hour``."""
-    best = [
-        (useful_usd_hour(s, i), i)
-        for i, pool in enumerate(s.pools)
-        if pool.up and (pool.price_usd_hour <= cap_usd_hour or i == s.running)
-    ]
-    cost, i = min(best, default=(math.inf, -1))
-    return None if math.isinf(cost) else i
+    """The pool to start in: the cheapest useful hour of those that are up, priced at ``cap_usd_hour`` at most.
+
+    None where there is none, or where on-demand would do the same work for less (egress, or a start, can eat up what
+    a short lease saves). What runs already is no answer.
+    """
+    best, best_usd_hour = None, math.inf
+    for i, pool in enumerate(s.pools):
+        if not pool.up or pool.price_usd_hour > cap_usd_hour or i == s.running:
+            continue
+        useful = useful_s(s, i)
+        if useful <= 0:
+            continue
+        # Dollars, times the seconds of an hour.
+        cost = pool.price_usd_hour * (useful + pool.start_s) + pool.move_usd * 3600
+        if cost < best_usd_hour * useful and cost < s.on_demand_usd_hour * (useful + s.start_s):
+            best, best_usd_hour = i, cost / useful
+    return best
 
 
 def repays_move(s: Situation, to: int) -> bool:
     """Whether leaving what runs for pool ``to`` saves more, over the expected lease, than the move costs.
 
-    Both machines are paid while the new one starts; the checkpoint may have to be moved.
+    Both machines are counted while the new one starts, and the checkpoint may have to be brought along.
     """
-    new: SpotPool = s.pools[to]
-    running_usd_hour = s.on_demand_usd_hour if s.running == ON_DEMAND else s.pools[int(s.running)].price_usd_hour
-    useful_s = min(expected_lease_s(new) - new.start_s, s.work_left_s)
-    saved = (running_usd_hour - new.price_usd_hour) * useful_s
-    return saved > (running_usd_hour + new.price_usd_hour) * new.start_s + new.move_usd * 3600
+    new = s.pools[to]
+    running_usd_hour = price_usd_hour(s, s.running)
+    saved = (running_usd_hour - new.price_usd_hour) * useful_s(s, to)
+    cost = (running_usd_hour + new.price_usd_hour) * new.start_s + new.move_usd * 3600
+    return saved > cost * (1 if s.running == ON_DEMAND else MOVES_REPAID)
+
+
+def price_usd_hour(s: Situation, action: Action) -> float:
+    """What an hour of ``action`` costs."""
+    if action == "idle":
+        return 0.0
+    return s.on_demand_usd_hour if action == "on_demand" else s.pools[action].price_usd_hour
