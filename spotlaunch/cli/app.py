@@ -7,6 +7,8 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from spotlaunch.cli.simulating import simulate
+
 # Optional[...] and not `| None`: typer reads these at run time, the linter is told below.
 # ruff: noqa: UP045
 
@@ -267,6 +269,9 @@ def check(
     from spotlaunch.cli.check import run
 
     _exit(run(file, store=store, providers=provider or [], as_json=as_json))
+
+
+app.command()(simulate)
 
 
 @app.command()

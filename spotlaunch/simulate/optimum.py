@@ -106,77 +106,82 @@ def optimum_usd(task: Task, traces: Sequence[Sequence[int]], starts: Sequence[in
     return found
 
 
+class _Thing:
+    """One thing that may run: on-demand (always up) or a pool."""
+
+    def __init__(self, grid: Grid, price: float, on_demand: float, up: Bools) -> None:
+        """Prices of one quantum; ``up`` by start and tick."""
+        self.dearer = price - on_demand
+        stays = up[:, : grid.ticks].copy()
+        for later in range(1, grid.span):
+            stays &= up[:, later : grid.ticks + later]
+        step = price * grid.tick * grid.span - on_demand * (grid.tick * grid.span - grid.overhead)
+        # By tick, a column of one number for each start: what running on for a tick, and what starting here, costs
+        # more than on-demand; and whether any start can.
+        self.runs_on: Floats = np.where(up, self.dearer * grid.tick, np.inf).T[:, :, None]
+        self.begins: Floats = np.where(stays, step, np.inf).T[:, :, None]
+        self.any_runs_on: list[bool] = np.asarray(up.any(axis=0)).tolist()
+        self.any_begins: list[bool] = np.asarray(stays.any(axis=0)).tolist()
+
+
 class _Induction:
-    """One matrix of starts, from the deadline back to the start."""
+    """One matrix of starts, from the deadline back to the start. Rows of the last ticks are kept in rings."""
 
     def __init__(self, task: Task, grid: Grid, up: Sequence[Bools], starts: Sequence[int]) -> None:
-        self._task, self._grid, self._rows = task, grid, len(starts)
-        self._work = Fraction(task.work_s).limit_denominator(FINEST_S) / grid.quantum_s
-        # Beyond the last state that holds the deadline all stay infinite: what steps there is out.
-        self._width = grid.states + 1 + max(grid.tick, grid.overhead)
-        # What may run: on-demand first, then the pools. Prices of one quantum.
+        self._grid = grid
+        self._work = _exactly(task.work_s) / grid.quantum_s
         quantum_h = float(grid.quantum_s) / 3600
-        self._price = [p * quantum_h for p in (task.on_demand_usd_hour, *task.spot_usd_hour)]
-        seen = [_window(u, starts, grid.ticks + grid.span) for u in up]
+        self._price = task.on_demand_usd_hour * quantum_h
         always = np.ones((len(starts), grid.ticks + grid.span), dtype=np.bool_)
-        self._runs_on = [self._running(m, seen_m) for m, seen_m in enumerate([always, *seen])]
-        self._begins = [self._starting(m, seen_m) for m, seen_m in enumerate([always, *seen])]
-        kept = grid.span + 1
-        self._value = [[self._nothing() for _ in range(kept)] for _ in self._price]
-        self._idle = [self._nothing() for _ in range(kept)]
-
-    def _nothing(self) -> Floats:
-        return np.full((self._rows, self._width), np.inf)
-
-    def _running(self, m: int, seen: Bools) -> Floats:
-        """What a tick of running on costs more than on-demand; ticks by rows, as columns of one number."""
-        dearer = (self._price[m] - self._price[0]) * self._grid.tick
-        return np.where(seen, dearer, np.inf).T[:, :, None]
-
-    def _starting(self, m: int, seen: Bools) -> Floats:
-        """The same of a start, over all the ticks that it burns in; the pool has to stay for them."""
-        grid = self._grid
-        cost = self._price[m] * grid.tick * grid.span - self._price[0] * (grid.tick * grid.span - grid.overhead)
-        stays = seen[:, : grid.ticks].copy()
-        for later in range(1, grid.span):
-            stays &= seen[:, later : grid.ticks + later]
-        return np.where(stays, cost, np.inf).T[:, :, None]
+        seen = [always, *(_window(u, starts, grid.ticks + grid.span) for u in up)]
+        prices = (task.on_demand_usd_hour, *task.spot_usd_hour)
+        self._things = [_Thing(grid, p * quantum_h, self._price, u) for p, u in zip(prices, seen, strict=True)]
+        # Beyond the last state that holds the deadline all stay infinite: what steps there is out.
+        shape = (len(starts), grid.states + 1 + max(grid.tick, grid.overhead))
+        self._kept = grid.span + 1
+        self._value = [[np.full(shape, np.inf) for _ in range(self._kept)] for _ in self._things]
+        self._idle = [np.full(shape, np.inf) for _ in range(self._kept)]
+        self._scratch = np.empty(shape)
 
     def least_usd(self) -> list[float]:
         """For each row the least cost from its start on."""
-        for t in range(self._grid.ticks + self._grid.span - 1, self._grid.ticks - 1, -1):
-            self._refund(t, 0, self._grid.states + 1)
-        for t in range(self._grid.ticks - 1, -1, -1):
-            self._step(t)
-        on_demand_usd = self._price[0] * float(self._work)
+        grid = self._grid
+        for t in range(grid.ticks + grid.span - 1, grid.ticks - 1, -1):
+            self._refund(t, 0, grid.states + 1)
+        for t in range(grid.ticks - 1, -1, -1):
+            # Slack is lost no faster than time goes; and there is no state without work left, but as a refund.
+            first = max(0, math.floor(t * grid.tick - self._work) + 1)
+            end = min(grid.states, t * grid.tick) + 1
+            if first < end:
+                self._step(t, first, end)
+            self._refund(t, max(0, first - grid.tick * grid.span), min(first, grid.states + 1))
+        on_demand_usd = self._price * float(self._work)
         return [float(v) + on_demand_usd for v in self._idle[0][:, 0]]
 
-    def _done(self, t: int) -> int:
-        """The first ``n`` with work left at tick ``t``."""
-        return max(0, math.floor(t * self._grid.tick - self._work) + 1)
+    def _step(self, t: int, first: int, end: int) -> None:
+        """The values of the states ``first`` to ``end`` at tick ``t``, from those of later ticks."""
+        grid, kept = self._grid, self._kept
+        begun = slice(first + grid.overhead, end + grid.overhead)
+        room = self._scratch[:, first:end]
+        new = self._idle[t % kept][:, first:end]
+        new[:] = self._idle[(t + 1) % kept][:, first + grid.tick : end + grid.tick]
+        for thing, value in zip(self._things, self._value, strict=True):
+            if thing.any_begins[t]:
+                np.add(value[(t + grid.span) % kept][:, begun], thing.begins[t], out=room)
+                np.minimum(new, room, out=new)
+        for thing, value in zip(self._things, self._value, strict=True):
+            now = value[t % kept][:, first:end]
+            if thing.any_runs_on[t]:
+                np.add(value[(t + 1) % kept][:, first:end], thing.runs_on[t], out=now)
+                np.minimum(now, new, out=now)
+            else:
+                now[:] = new  # gone: what was there is as idle
 
     def _refund(self, t: int, first: int, end: int) -> None:
         """States at ``t`` in which the work has ended within the last step."""
         left = float(self._work) - t * self._grid.tick + np.arange(first, end)
-        for price, value in zip(self._price, self._value, strict=True):
-            value[t % len(value)][:, first:end] = (price - self._price[0]) * left
-
-    def _step(self, t: int) -> None:
-        grid = self._grid
-        kept = grid.span + 1
-        # Slack is lost no faster than time goes; and there is no state without work left, but as a refund.
-        first, end = self._done(t), min(grid.states, t * grid.tick) + 1
-        if first < end:
-            new = self._idle[t % kept][:, first:end]
-            new[:] = self._idle[(t + 1) % kept][:, first + grid.tick : end + grid.tick]
-            over = slice(first + grid.overhead, end + grid.overhead)
-            for value, begins in zip(self._value, self._begins, strict=True):
-                np.minimum(new, value[(t + grid.span) % kept][:, over] + begins[t], out=new)
-            for value, runs_on in zip(self._value, self._runs_on, strict=True):
-                now = value[t % kept][:, first:end]
-                np.add(value[(t + 1) % kept][:, first:end], runs_on[t], out=now)
-                np.minimum(now, new, out=now)
-        self._refund(t, max(0, first - grid.tick * grid.span), min(first, grid.states + 1))
+        for thing, value in zip(self._things, self._value, strict=True):
+            value[t % self._kept][:, first:end] = thing.dearer * left
 
 
 def _window(up: Bools, starts: Sequence[int], ticks: int) -> Bools:

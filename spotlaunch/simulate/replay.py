@@ -4,7 +4,7 @@ The rules: a tick is one sample. At its start the availability of every pool for
 later one. A running spot machine whose pool is down at that instant is taken. A start burns the overhead before any
 work is done, and one that is cut short is lost. Billing is per second; the job ends the moment its work is done. Moving
 from pool to pool costs a start, and nothing else. Policies that promise the deadline guard it themselves, here as in
-the watchdog. What is past the end of the shortest trace is not known: a job that is not done there stays undone.
+the watchdog. Past the end of its trace a pool is down. A job that is late goes on to the end of the longest.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice, repeat
 
 from spotlaunch.core.hazard import interruptions_expected
 from spotlaunch.core.policy import Memory, Policy
@@ -47,7 +47,7 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """How it went. ``decisions``: one a tick until the job was done, or the traces were at their end (``done`` false).
+    """How it went. ``decisions``: one a tick until the job was ``done``, or deadline and traces were past.
 
     ``late``: it ended past the deadline, or never. ``starts`` of machines, on-demand included.
     """
@@ -62,7 +62,7 @@ class Run:
 
 
 def replay(task: Task, traces: Sequence[Sequence[int]], start: int, policy: Policy, seen: Seen | None = None) -> Run:
-    """One job from tick ``start`` of ``traces`` (one a pool; 0 is down) to its end or theirs.
+    """One job from tick ``start`` of ``traces`` (one a pool; 0 is down) to its end, or that of deadline and traces.
 
     ``seen`` is of the same task, traces and start, and spares other policies the looking.
     """
@@ -116,8 +116,10 @@ class Seen:
     """The pools at each tick from a start on, as one sees them who began to look there. Made as far as it is read."""
 
     def __init__(self, task: Task, traces: Sequence[Sequence[int]], start: int) -> None:
+        longest = max(map(len, traces), default=0) - start
+        ticks = max(longest, task.ticks if math.isfinite(task.deadline_s) else 0)
         views = (_views(task, price, trace, start) for price, trace in zip(task.spot_usd_hour, traces, strict=True))
-        self._coming = zip(*views, strict=False)  # to the end of the shortest
+        self._coming = islice(zip(*views, strict=True), ticks) if traces else repeat((), ticks)
         self._known: list[tuple[SpotPool, ...]] = []
 
     def __iter__(self) -> Iterator[tuple[SpotPool, ...]]:
@@ -132,7 +134,7 @@ def _views(task: Task, price_usd_hour: float, trace: Sequence[int], start: int) 
     start_s, up_for_s, was_up = task.overhead_s, 0.0, False
     lost, expected = 0, 0.0
     down = SpotPool(False, price_usd_hour, 0.0, 0, 0.0, start_s)
-    for up in islice(trace, start, None):
+    for up in chain(islice(trace, start, None), repeat(0)):
         if up:
             up_for_s = up_for_s + task.tick_s if was_up else 0.0
             so_far = expected + interruptions_expected(0.0, up_for_s)

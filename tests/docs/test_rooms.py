@@ -13,6 +13,7 @@ PAGE = ROOT / "docs" / "architecture.md"
 ROOMS = {
     "In core": "spotlaunch/core",
     "In the watchdog": "spotlaunch/watchdog",
+    "In simulate": "spotlaunch/simulate",
     "In storage": "spotlaunch/storage",
     "On the machine": "spotlaunch/agent",
 }
