@@ -88,27 +88,6 @@ def status(
 
 
 @app.command()
-def cost(
-    job: Annotated[Optional[str], typer.Argument(metavar="JOB", help="One job, machine by machine.")] = None,
-    since: Annotated[
-        str, typer.Option("--since", metavar="WHEN", help="Only from 2026-11-20 on, or from 7d ago.")
-    ] = "",
-    by: Annotated[
-        str, typer.Option("--by", metavar="KEY", help="Rows by job, provider, gpu, day, pool or attempt.")
-    ] = "",
-    reconcile: Annotated[
-        bool, typer.Option("--reconcile", help="Ask providers what they billed, and compare.")
-    ] = False,
-    as_json: Json = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, with the keys of the JSON's rows.")] = False,
-) -> None:
-    """Show what was spent and on what, and what on-demand would have cost."""
-    from spotlaunch.cli.cost import run
-
-    _exit(run(job or "", since=since, by=by, reconcile=reconcile, as_json=as_json, as_csv=as_csv))
-
-
-@app.command()
 def events(
     job: JobName,
     as_json: Json = False,
@@ -288,6 +267,40 @@ def check(
     from spotlaunch.cli.check import run
 
     _exit(run(file, store=store, providers=provider or [], as_json=as_json))
+
+
+@app.command()
+def rehearse(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The job file.")],
+    kills: Annotated[int, typer.Option("--kills", metavar="N", min=1, max=100, help="Take so many machines away.")] = 5,
+    minutes: Annotated[
+        float, typer.Option("--minutes", metavar="M", min=0.1, max=10080, help="Watch no longer than that.")
+    ] = 10.0,
+    seed: Annotated[
+        Optional[int], typer.Option("--seed", metavar="N", min=0, help="The same moments again (else by chance).")
+    ] = None,
+    no_notice: Annotated[bool, typer.Option("--no-notice", help="Take all without a notice (else by turns).")] = False,
+    no_setup: Annotated[bool, typer.Option("--no-setup", help="Leave out the job's setup command.")] = False,
+    compare: Annotated[
+        Optional[list[str]],
+        typer.Option("--compare", metavar="PATH", help="Must be as after an undisturbed run. Repeatable."),
+    ] = None,
+    compare_command: Annotated[
+        str, typer.Option("--compare-command", metavar="CMD", help="Compares $ALONE and $REHEARSED; 0 is equal.")
+    ] = "",
+    env: Annotated[
+        Optional[list[str]], typer.Option("--env", metavar="K=V", help="Set a variable for the job. Repeatable.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a job here, take its machines away, and say if it resumes."""
+    from spotlaunch.cli.options import refuse_no_number
+    from spotlaunch.cli.rehearse import run
+
+    refuse_no_number({"--minutes": minutes})
+    told: dict[str, Any] = {"seed": seed, "notice": not no_notice, "setup": not no_setup, "as_json": as_json}
+    told |= {"compare": compare or [], "compare_command": compare_command, "env": env or []}
+    _exit(run(file, kills=kills, minutes=minutes, **told))
 
 
 @app.command()

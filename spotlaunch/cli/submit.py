@@ -37,7 +37,7 @@ def run(
     Raises `BadFile` and `UsageError` before anything is written; `SpotlaunchError` when no offer can ever
     fit, a limit cannot be met, or a store cannot be used.
     """
-    overrides: Overrides = {"env": _pairs(env)}
+    overrides: Overrides = {"env": pairs(env)}
     condition = _condition(when)
     if name:
         overrides["name"] = name
@@ -103,15 +103,15 @@ def _look(home: Home, store: SqliteStore, spec: Spec, when: Condition | None) ->
     return preview(home, store, spec, providers, SystemClock(), store.owner, when=when), missing
 
 
-def _pairs(texts: list[str]) -> dict[str, str]:
+def pairs(texts: list[str]) -> dict[str, str]:
     """``K=V`` texts as a mapping. Raises `UsageError`."""
-    pairs: dict[str, str] = {}
+    found: dict[str, str] = {}
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key:
             raise UsageError(f"--env {text}: there is no =", hint="write --env NAME=VALUE")
-        pairs[key] = value
-    return pairs
+        found[key] = value
+    return found
 
 
 def _agreed() -> bool:

@@ -14,7 +14,7 @@ from typing import Any, get_args
 import pytest
 
 from spotlaunch.__main__ import run
-from spotlaunch.cli import billing, overview, pricetable
+from spotlaunch.cli import overview, pricetable
 from spotlaunch.cli.alert import alert_json
 from spotlaunch.cli.cautions import Caution
 from spotlaunch.cli.check import _provider_row as provider_row
@@ -25,23 +25,24 @@ from spotlaunch.cli.gpus import cheapest_json, line_json
 from spotlaunch.cli.history import point_json
 from spotlaunch.cli.listings import Silent
 from spotlaunch.cli.plan import plan_json
-from spotlaunch.cli.reconcile import compared_json
-from spotlaunch.core.account import Line
+from spotlaunch.cli.rehearse import rehearsal_json, seen_attempt_json
 from spotlaunch.core.answers import Answer
 from spotlaunch.core.book import JobState, MachineState, Outcome
 from spotlaunch.core.condition import parse_alert
 from spotlaunch.core.facts import Finding
 from spotlaunch.core.gpulist import gpu_list
 from spotlaunch.core.ledger import Bill
+from spotlaunch.core.observed import Seen, SeenAttempt
 from spotlaunch.core.plan import Asked
 from spotlaunch.core.pricecurve import Low
 from spotlaunch.core.pricelist import Terms, Wish, price_list
 from spotlaunch.core.rank import Ranking
-from spotlaunch.core.reconcile import Reconciled
+from spotlaunch.core.remarks import Remark
 from spotlaunch.core.strays import Standing
-from spotlaunch.core.totals import Totals
+from spotlaunch.core.verdict import Measures, Verdict
 from spotlaunch.core.wire import PHASES
 from spotlaunch.market.accounts import Account
+from spotlaunch.rehearsing.rehearsal import Options
 from spotlaunch.storage.listing import Listing
 from spotlaunch.submission import Preview
 from tests.core.worlds import a_pool, an_offer
@@ -59,14 +60,8 @@ PREVIEW = Preview(asked=Asked(offers=(OFFER,)), ranking=RANKING, first=OFFER, sp
 STANDING = Standing(
     provider="one", verdict="kept", reason="r", launch_key="k", instance_id="i", since=None, price_usd_hour=None
 )
-A_LINE = Line(machine=a_machine(), attempt=None, spans=(), totals=Totals())
-
-
-def _only_of_lines(line: dict[str, Any]) -> dict[str, Any]:
-    """What a line has beside what rows have."""
-    return {key: value for key, value in line.items() if key not in billing.totals_json(Totals())}
-
-
+NOTHING_SEEN = Seen(kills=1, notices=True, grace_s=1.0, longest_s=1.0)
+NO_VERDICT = Verdict(remarks=(), measures=Measures())
 PLAN = plan_json(a_job().spec, PREVIEW, {})
 ROW = price_list([an_offer(gpu="H100", gpu_count=1)], Wish(), Terms())[0]
 SECTIONS: list[tuple[str, Callable[[], dict[str, Any]]]] = [
@@ -79,15 +74,16 @@ SECTIONS: list[tuple[str, Callable[[], dict[str, Any]]]] = [
     ("`events --json`", lambda: event_json(1, an_event())),
     ("`checkpoints --json`", lambda: checkpoint_json(LISTING)),
     ("`check --json`", lambda: provider_row(Account(provider="aws"))),
+    ("`rehearse --json`", lambda: rehearsal_json(a_job().spec, Options(), NOTHING_SEEN, NO_VERDICT, [])),
+    ("A finding of a rehearsal", lambda: asdict(Remark(check="start", level="ok", text="t"))),
+    ("What a rehearsal measured", lambda: asdict(Measures())),
+    ("An attempt of a rehearsal", lambda: seen_attempt_json(SeenAttempt(run=1, number=1))),
     ("A finding", lambda: asdict(Finding(kind="quota", name="n", ok=True, detail="d"))),
     ("`prices --alert --json`", lambda: {"text": "", **alert_json(parse_alert("H100 < 2"), ROW, 0.0)}),
     ("A point", lambda: point_json(0.0, Low(price_usd_gpu_hour=Decimal(1), pool=a_pool()))),
     ("A GPU", lambda: line_json(gpu_list([])[0], 0.0)),
     ("The cheapest of a GPU", lambda: cheapest_json(an_offer(), 0.0)),
     ("A plan", lambda: PLAN),
-    ("A row of an account", lambda: billing.row_json((), [])),
-    ("A line of an account", lambda: _only_of_lines(billing.machine_json(A_LINE))),
-    ("A machine and its bill", lambda: compared_json(Reconciled(line=A_LINE, billed=None, agrees=True))),
     ("A caution", lambda: Caution(about="store", text="t").json),
     ("A machine and its verdict", lambda: standing_json(STANDING, Ended())),
     ("A silent provider", lambda: silent_json(Silent(provider="one", reason="r"), [])),

@@ -44,8 +44,13 @@ RULES = {
         "core errors ports home market storage workers", "it writes a wish into the book; it starts nothing"
     ),
     "simulate": _rule("simulate core errors ports storage market", "it replays the very same core"),
+    "rehearsing": _rule(
+        "rehearsing core errors ports home registry storage submission watchdog",
+        "it plays a job from submission to its end in a home of its own; commands are above it",
+    ),
     "cli": _rule(
-        "cli config core errors ports home registry market storage submission simulate watchdog workers spotlaunch",
+        "cli config core errors ports home registry market rehearsing storage submission simulate watchdog workers"
+        " spotlaunch",
         "commands are the topmost room; they want things, and speak to no cloud and no agent",
     ),
     "agent": _rule(

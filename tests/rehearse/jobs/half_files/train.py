@@ -1,0 +1,39 @@
+"""As `good`, but it writes its checkpoints in place, and pauses in the middle of each."""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+STEPS, EVERY, NAP_S = int(os.environ.get("STEPS", "80")), 12, 0.1
+
+folder = Path(os.environ["SPOTLAUNCH_CHECKPOINT_DIR"])
+told = []
+signal.signal(signal.SIGTERM, lambda *_: told.append(True))
+
+
+def save(step):
+    text = json.dumps({"step": step, "weights": list(range(1000))})
+    with (folder / f"step-{step:06d}.json").open("w") as file:
+        file.write(text[:2000])
+        file.flush()
+        time.sleep(1.6)
+        file.write(text[2000:])
+    for old in sorted(folder.glob("step-*.json"))[:-2]:
+        old.unlink()
+
+
+resume = os.environ["SPOTLAUNCH_RESUME"]
+step = json.loads(Path(resume).read_text())["step"] if resume else 0
+while step < STEPS:
+    step += 1
+    time.sleep(NAP_S)
+    with Path(os.environ["SPOTLAUNCH_PROGRESS_FILE"]).open("a") as file:
+        print(json.dumps({"step": step, "total": STEPS}), file=file)
+    if step % EVERY == 0 or told:
+        save(step)
+    if told:
+        sys.exit(143)
+print("sum", sum(range(STEPS + 1)))
