@@ -7,6 +7,8 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from spotlaunch.cli.simulating import simulate
+
 # Optional[...] and not `| None`: typer reads these at run time, the linter is told below.
 # ruff: noqa: UP045
 
@@ -85,6 +87,27 @@ def status(
     from spotlaunch.cli.status import run
 
     run(job or "", as_json=as_json, watch=watch)
+
+
+@app.command()
+def cost(
+    job: Annotated[Optional[str], typer.Argument(metavar="JOB", help="One job, machine by machine.")] = None,
+    since: Annotated[
+        str, typer.Option("--since", metavar="WHEN", help="Only from 2026-11-20 on, or from 7d ago.")
+    ] = "",
+    by: Annotated[
+        str, typer.Option("--by", metavar="KEY", help="Rows by job, provider, gpu, day, pool or attempt.")
+    ] = "",
+    reconcile: Annotated[
+        bool, typer.Option("--reconcile", help="Ask providers what they billed, and compare.")
+    ] = False,
+    as_json: Json = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, with the keys of the JSON's rows.")] = False,
+) -> None:
+    """Show what was spent and on what, and what on-demand would have cost."""
+    from spotlaunch.cli.cost import run
+
+    _exit(run(job or "", since=since, by=by, reconcile=reconcile, as_json=as_json, as_csv=as_csv))
 
 
 @app.command()
@@ -241,6 +264,41 @@ def gpus(as_json: Json = False) -> None:
 
 
 @app.command()
+def stats(
+    gpu: Gpus = None,
+    provider: Annotated[
+        Optional[list[str]], typer.Option("--provider", metavar="NAME", help="Only pools of these. Repeatable.")
+    ] = None,
+    since: Annotated[
+        str, typer.Option("--since", metavar="WHEN", help="Only what was seen from 2026-11-20 on, or from 7d ago.")
+    ] = "",
+    plot: Annotated[bool, typer.Option("--plot", help="Show hours of the day and days of the week too.")] = False,
+    as_json: Json = False,
+    as_csv: Csv = False,
+    export: Annotated[
+        Optional[Path], typer.Option("--export", metavar="FILE", help="Write what was learned into FILE.")
+    ] = None,
+    take: Annotated[
+        Optional[Path], typer.Option("--import", metavar="FILE", help="Learn what others exported too.")
+    ] = None,
+) -> None:
+    """Show what was learned of pools: how often each takes machines."""
+    from spotlaunch.cli.options import refuse_beside
+    from spotlaunch.cli.stats import export_to, import_from, run
+
+    table = {"--gpu": gpu, "--provider": provider, "--since": since, "--plot": plot, "--json": as_json, "--csv": as_csv}
+    if export is not None:
+        refuse_beside("--export", {**table, "--import": take})
+        _exit(export_to(export))
+    elif take is not None:
+        refuse_beside("--import", table)
+        _exit(import_from(take))
+    else:
+        given: dict[str, Any] = {"gpus": gpu or [], "providers": provider or []}
+        _exit(run(**given, since=since, as_json=as_json, as_csv=as_csv, plot=plot))
+
+
+@app.command()
 def watch(
     once: Annotated[bool, typer.Option("--once", help="Look, do what is due, and exit (for cron).")] = False,
     stop: Annotated[bool, typer.Option("--stop", help="End the watchdog in the background.")] = False,
@@ -301,6 +359,9 @@ def rehearse(
     told: dict[str, Any] = {"seed": seed, "notice": not no_notice, "setup": not no_setup, "as_json": as_json}
     told |= {"compare": compare or [], "compare_command": compare_command, "env": env or []}
     _exit(run(file, kills=kills, minutes=minutes, **told))
+
+
+app.command()(simulate)
 
 
 @app.command()

@@ -14,7 +14,7 @@ from typing import Any, get_args
 import pytest
 
 from spotlaunch.__main__ import run
-from spotlaunch.cli import overview, pricetable
+from spotlaunch.cli import billing, overview, pricetable
 from spotlaunch.cli.alert import alert_json
 from spotlaunch.cli.cautions import Caution
 from spotlaunch.cli.check import _provider_row as provider_row
@@ -25,7 +25,11 @@ from spotlaunch.cli.gpus import cheapest_json, line_json
 from spotlaunch.cli.history import point_json
 from spotlaunch.cli.listings import Silent
 from spotlaunch.cli.plan import plan_json
+from spotlaunch.cli.reconcile import compared_json
 from spotlaunch.cli.rehearse import rehearsal_json, seen_attempt_json
+from spotlaunch.cli.simulate import Asked as Simulated
+from spotlaunch.cli.simulate import comparison_json, policy_json
+from spotlaunch.core.account import Line
 from spotlaunch.core.answers import Answer
 from spotlaunch.core.book import JobState, MachineState, Outcome
 from spotlaunch.core.condition import parse_alert
@@ -37,12 +41,18 @@ from spotlaunch.core.plan import Asked
 from spotlaunch.core.pricecurve import Low
 from spotlaunch.core.pricelist import Terms, Wish, price_list
 from spotlaunch.core.rank import Ranking
+from spotlaunch.core.reconcile import Reconciled
 from spotlaunch.core.remarks import Remark
 from spotlaunch.core.strays import Standing
+from spotlaunch.core.totals import Totals
 from spotlaunch.core.verdict import Measures, Verdict
 from spotlaunch.core.wire import PHASES
 from spotlaunch.market.accounts import Account
 from spotlaunch.rehearsing.rehearsal import Options
+from spotlaunch.simulate.compare import Comparison
+from spotlaunch.simulate.compare import Job as SimulatedJob
+from spotlaunch.simulate.replay import Task
+from spotlaunch.simulate.traces import Traces
 from spotlaunch.storage.listing import Listing
 from spotlaunch.submission import Preview
 from tests.core.worlds import a_pool, an_offer
@@ -62,8 +72,24 @@ STANDING = Standing(
 )
 NOTHING_SEEN = Seen(kills=1, notices=True, grace_s=1.0, longest_s=1.0)
 NO_VERDICT = Verdict(remarks=(), measures=Measures())
+A_LINE = Line(machine=a_machine(), attempt=None, spans=(), totals=Totals())
+
+
+def _only_of_lines(line: dict[str, Any]) -> dict[str, Any]:
+    """What a line has beside what rows have."""
+    return {key: value for key, value in line.items() if key not in billing.totals_json(Totals())}
+
+
 PLAN = plan_json(a_job().spec, PREVIEW, {})
 ROW = price_list([an_offer(gpu="H100", gpu_count=1)], Wish(), Terms())[0]
+SIMULATED = SimulatedJob(share=0.5, finished_s=1.0, done=True, late=False, preemptions=0, starts=1)
+COMPARISON = comparison_json(
+    Simulated(traces=(), work_hours=1, deadline_hours=2, overhead_hours=0, od_price=1, spot_price="1"),
+    Traces(files=(), tick_s=600, up=(b"1",)),
+    Task(work_s=1, deadline_s=2, overhead_s=0, tick_s=1, on_demand_usd_hour=1, spot_usd_hour=(1,)),
+    Comparison(starts=(0,), optimum=(0.5,), jobs={"spot": (SIMULATED,)}),
+    exact=True,
+)
 SECTIONS: list[tuple[str, Callable[[], dict[str, Any]]]] = [
     ("A job", lambda: overview.job_json(LINE, 0.0)),
     ("An attempt", lambda: overview.attempt_json(an_attempt())),
@@ -84,7 +110,12 @@ SECTIONS: list[tuple[str, Callable[[], dict[str, Any]]]] = [
     ("A GPU", lambda: line_json(gpu_list([])[0], 0.0)),
     ("The cheapest of a GPU", lambda: cheapest_json(an_offer(), 0.0)),
     ("A plan", lambda: PLAN),
+    ("A row of an account", lambda: billing.row_json((), [])),
+    ("A line of an account", lambda: _only_of_lines(billing.machine_json(A_LINE))),
+    ("A machine and its bill", lambda: compared_json(Reconciled(line=A_LINE, billed=None, agrees=True))),
     ("A caution", lambda: Caution(about="store", text="t").json),
+    ("`simulate --json`", lambda: COMPARISON),
+    ("A policy over many jobs", lambda: policy_json("spot", [SIMULATED], [0.5])),
     ("A machine and its verdict", lambda: standing_json(STANDING, Ended())),
     ("A silent provider", lambda: silent_json(Silent(provider="one", reason="r"), [])),
     ("An offer of a plan", lambda: PLAN["offers"][0]),
