@@ -13,6 +13,7 @@ from spotlaunch.core.machines import look_at_machines, sweep
 from spotlaunch.core.moments import heed_clock
 from spotlaunch.core.plan import Plan, World
 from spotlaunch.core.start import needs_machine, start
+from spotlaunch.core.succession import pass_on
 
 
 def decide(world: World) -> Plan:
@@ -24,6 +25,7 @@ def decide(world: World) -> Plan:
     draft = Draft(world)
     for job in world.book.jobs:
         _step(draft, job.name)
+    pass_on(draft)
     sweep(draft)
     return draft.plan()
 
