@@ -7,10 +7,10 @@ spec, the alternatives of an order and the data of an event are JSON.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, get_args
 
 from spotlaunch.core.book import (
@@ -28,7 +28,7 @@ from spotlaunch.core.book import (
 from spotlaunch.core.facts import Pool, Scope
 from spotlaunch.core.spec import Spec, spec_from_dict, spec_to_dict
 
-Row = Sequence[Any]
+Row = tuple[Any, ...]
 
 _PLACE = ("provider", "region", "zone", "instance_type", "market")
 
@@ -65,33 +65,28 @@ _WORDS = {
 # -- from a row -----------------------------------------------------------------------------------------
 
 
-class Specs:
-    """Specs by job name. A job's spec never changes, and reading its JSON is most of the work of a row."""
-
-    def __init__(self, most: int = 10_000) -> None:
-        self._known: dict[str, Spec] = {}
-        self._most = most
-
-    def get(self, job: str, text: str) -> Spec:
-        """The spec that ``text`` says, which is that of ``job``."""
-        spec = self._known.get(job)
-        if spec is None:
-            if len(self._known) >= self._most:
-                self._known.clear()
-            spec = self._known[job] = spec_from_dict(json.loads(text))
-        return spec
+# All nouns are frozen, and a look finds most rows as the look before it did: what a row was read as is remembered.
+MOST = 10_000
 
 
-def job_of(row: Row, specs: Specs) -> Job:
+@lru_cache(MOST)
+def job_of(row: Row) -> Job:
     values = dict(zip(JOB, row, strict=True))
-    values["spec"] = specs.get(values["name"], values["spec"])
+    values["spec"] = _spec(values["spec"])
     return Job(**values)
 
 
+@lru_cache(MOST)
+def _spec(text: str) -> Spec:
+    return spec_from_dict(json.loads(text))
+
+
+@lru_cache(MOST)
 def attempt_of(row: Row) -> Attempt:
     return Attempt(**dict(zip(ATTEMPT, row, strict=True)))
 
 
+@lru_cache(MOST)
 def machine_of(row: Row) -> Machine:
     values = dict(zip(MACHINE, row, strict=True))
     values["pool"] = Pool(**{name: values.pop(name) for name in _PLACE})
@@ -113,6 +108,7 @@ def _alternative(raw: Mapping[str, Any]) -> Alternative:
     )
 
 
+@lru_cache(MOST)
 def refusal_of(row: Row) -> Refusal:
     values = dict(zip(REFUSAL, row, strict=True))
     return Refusal(scope=Scope(**{name: values.pop(name) for name in _PLACE}), **values)
@@ -167,8 +163,6 @@ def _cells(name: str, value: Any) -> list[Any]:
     match value:
         case ():
             return [""]
-        case (Alternative(), *_):
-            return [json.dumps([asdict(a) for a in value], separators=(",", ":"), default=str)]
         case Pool() | Scope():
             return [getattr(value, part) for part in _PLACE]
         case Spec():
