@@ -8,7 +8,7 @@ from decimal import ROUND_FLOOR, Decimal
 
 from spotlaunch.core.facts import Offer, Traits
 from spotlaunch.core.limits import LEAVE_AHEAD_S, RUNTIME_AHEAD_MOST
-from spotlaunch.core.rank import PASSING, Ranking
+from spotlaunch.core.rank import Ranking
 from spotlaunch.core.spec import Spec
 
 
@@ -20,17 +20,12 @@ class CannotBeMet:
     hint: str
 
 
-def fitting(ranking: Ranking) -> list[Offer]:
-    """The offers that a job may take, now or at a later look."""
-    return [*ranking.candidates, *(t.offer for t in ranking.turned_down if t.filter in PASSING)]
-
-
 def impossible_limit(spec: Spec, ranking: Ranking, traits: Mapping[str, Traits]) -> CannotBeMet | None:
     """The first limit of ``spec`` that no offer of ``ranking`` can meet; None where all can be, or nothing else fits.
 
     ``traits``: those of the providers that made the offers.
     """
-    offers = fitting(ranking)
+    offers = ranking.fitting()
     if not offers:
         return _price(spec, [t.offer for t in ranking.turned_down if t.filter == "price"])
     return _cost(spec, offers, traits) or _runtime(spec, offers, traits)
