@@ -131,7 +131,7 @@ def _unheard(trouble: str) -> None:
 
 def refuse_impossible(found: Preview) -> None:
     """Raise `SpotlaunchError` when no offer fits the job file, now or later: it would wait for nothing."""
-    if found.ranking.possible("spot") or found.ranking.possible("on-demand"):
+    if found.ranking.fitting():
         return
     if found.asked.failures and not found.asked.offers:
         why = "; ".join(f"{name}: {text}" for name, text in found.asked.failures.items())

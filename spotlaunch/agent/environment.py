@@ -53,19 +53,10 @@ def secret_of(name: str, ours: Mapping[str, str] = os.environ) -> str | None:
     return ours.get(SECRET_PREFIX + name, ours.get(name))
 
 
-# Named in no order, but on the machine, and in what `env` prints: the keys to the store.
-STORE_SECRETS = (
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AZURE_STORAGE_ACCOUNT_KEY",
-    "AZURE_STORAGE_SAS_TOKEN",
-    "AZURE_CLIENT_SECRET",
-)
+# Named in no order, but on the machine, and in what `env` prints: the keys to the store, and in a container the one to
+# its own cloud. They have such names.
+_KEY_NAMES = ("_API_KEY", "_ACCESS_KEY", "_ACCOUNT_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
 REAL_SECRET_LETTERS = 8
-
-
-# A container is given a key to its own cloud under such a name.
-_KEY_NAMES = ("_API_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
 
 
 def secret_values(
@@ -78,5 +69,5 @@ def secret_values(
     """What must not leave this machine: the job's, the store's (``more``: also under these names), its cloud's."""
     of_job = [value_of(name) or "" for name in names]
     of_machine = [name for name in ours if name.endswith(_KEY_NAMES)]
-    others = [ours.get(name, "") for name in {*STORE_SECRETS, *more, *of_machine}]
+    others = [ours.get(name, "") for name in {*more, *of_machine}]
     return of_job + [value for value in others if len(value) >= REAL_SECRET_LETTERS]

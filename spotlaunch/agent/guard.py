@@ -107,13 +107,8 @@ def gone_on(fd: int) -> Callable[[float], bool]:
 
 def read_line(fd: int) -> bytes:
     """The first line that comes through ``fd``; not a byte more is taken."""
-    line = b""
-    while not line.endswith(b"\n"):
-        byte = os.read(fd, 1)
-        if not byte:
-            break
-        line += byte
-    return line
+    with os.fdopen(fd, "rb", buffering=0, closefd=False) as pipe:
+        return pipe.readline()
 
 
 def main() -> None:

@@ -44,8 +44,8 @@ def agent_archive() -> tuple[bytes, str]:
 
 def agent_modules() -> dict[str, Path]:
     """The modules of ours that run on a machine, by name, with their files: the agent's imports, early and late."""
-    todo = [name for name in _modules() if f"{name}.".startswith(f"{ROOM}.")]
     known, found = _modules(), {}
+    todo = [name for name in known if f"{name}.".startswith(f"{ROOM}.")]
     while todo:
         name = todo.pop()
         if name in found or name not in known:

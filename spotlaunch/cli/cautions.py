@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from spotlaunch.config import store_settings
-from spotlaunch.core.feasible import fitting
 from spotlaunch.core.settings import is_loopback
 from spotlaunch.core.spec import BlobStoreRef, Spec
 from spotlaunch.home import Home
@@ -36,7 +35,7 @@ class Caution:
 
 def of_plan(home: Home, spec: Spec, found: Preview) -> list[Caution]:
     """What the plan of a job has to say, about the providers it may end up at."""
-    able = {o.pool.provider for o in fitting(found.ranking)}
+    able = {o.pool.provider for o in found.ranking.fitting()}
     strangers = sorted(n for n in able if found.traits[n].strangers)
     out = [strangers_caution(strangers, spec.secrets)] if strangers else []
     cut_off = {t.offer.pool.provider for t in found.ranking.turned_down if t.filter == "store"}

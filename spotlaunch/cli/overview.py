@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from spotlaunch.core.book import Attempt, Job, Machine, Refusal
-from spotlaunch.core.facts import Pool
+from spotlaunch.core.facts import Pool, Unusable
 from spotlaunch.core.ledger import Bill, job_bill, machine_bill
 from spotlaunch.storage.store import SqliteStore
-from spotlaunch.storage.unusable import Unusable
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,11 +11,12 @@ from spotlaunch.cli import overview, render
 from spotlaunch.cli.book import open_book
 from spotlaunch.cli.overview import JobLine
 from spotlaunch.core.book import Attempt, Job, Machine, Refusal
+from spotlaunch.core.facts import Unusable
 from spotlaunch.core.ledger import machine_bill, machine_seconds
 from spotlaunch.core.refusals import FOR_EVER_S
 from spotlaunch.home import Home
 from spotlaunch.storage.store import SqliteStore
-from spotlaunch.storage.unusable import Unusable, read_unusable
+from spotlaunch.storage.unusable import read_unusable
 
 REDRAW_S = 2.0
 
@@ -157,7 +158,8 @@ def _rest(store: SqliteStore, jobs: Sequence[Job], now: float) -> tuple[list[Ref
 
 def _rest_cells(resting: Sequence[Refusal], unusable: Sequence[Unusable], now: float) -> list[list[str]]:
     pools = [r for r in resting if str(r.scope) != r.scope.provider]
-    shown = [r for r in resting if r not in pools[POOLS_SHOWN:]]
+    hidden = set(pools[POOLS_SHOWN:])
+    shown = [r for r in resting if r not in hidden]
     rows = [[str(r.scope), r.error, str(r.count), _back_in(r, now), _with_hint(r.reason, r.hint)] for r in shown]
     if len(shown) < len(resting):
         rows.append([f"and {len(resting) - len(shown)} more", "", "", "", "--json shows them"])

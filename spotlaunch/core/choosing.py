@@ -11,7 +11,7 @@ from spotlaunch.core.effective import work_of
 from spotlaunch.core.facts import Market, Offer, Want
 from spotlaunch.core.limits import LEAVE_AHEAD_S, affordable_s
 from spotlaunch.core.plan import Asked
-from spotlaunch.core.rank import PASSING, Ranking, Terms, rank
+from spotlaunch.core.rank import Ranking, Terms, rank
 
 BOTH: tuple[Market, ...] = ("spot", "on-demand")
 
@@ -69,8 +69,7 @@ def within_means(draft: Draft, job: Job, ranking: Ranking) -> Ranking:
 
 def too_poor(draft: Draft, job: Job, ranking: Ranking) -> bool:
     """Whether the money left would not carry any offer that fits, now or later, through its start."""
-    later = (t.offer for t in ranking.turned_down if t.filter in PASSING)
-    fitting = [*ranking.candidates, *later]
+    fitting = ranking.fitting()
     return bool(fitting) and not any(affordable(draft, job, o) for o in fitting)
 
 

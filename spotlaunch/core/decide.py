@@ -14,6 +14,7 @@ from spotlaunch.core.moments import heed_clock
 from spotlaunch.core.plan import Plan, World
 from spotlaunch.core.start import needs_machine, start
 from spotlaunch.core.steering import scene_of
+from spotlaunch.core.succession import pass_on
 
 
 def decide(world: World) -> Plan:
@@ -25,6 +26,7 @@ def decide(world: World) -> Plan:
     draft = Draft(world)
     for job in world.book.jobs:
         _step(draft, job.name)
+    pass_on(draft)
     sweep(draft)
     return draft.plan()
 

@@ -7,12 +7,13 @@ what the step before it decided. It lives inside one call of `decide`, which the
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from spotlaunch.core.book import Attempt, Event, Job, Machine, Outcome, Refusal
-from spotlaunch.core.facts import Listing, Refused, SeenMachine
+from spotlaunch.core.facts import Listing, Pool, Refused, SeenMachine
 from spotlaunch.core.ledger import machine_cost_usd, machine_seconds
 from spotlaunch.core.plan import (
     AddAttempt,
@@ -180,6 +181,13 @@ class Draft:
         refusal = refuse(self.refusals(), refused, now=self.now, traits=traits, job=job, key=key)
         self._refusals[(refusal.scope, refusal.job)] = refusal
         self.writes.append(PutRefusal(refusal=refusal))
+
+    def lift(self, pool: Pool, errors: Collection[str]) -> None:
+        """What refused ``pool`` by one of ``errors`` rests no longer; it still counts should it refuse again."""
+        for refusal in self.refusals():
+            if refusal.until > self.now and refusal.error in errors and refusal.scope.covers(pool):
+                self._refusals[(refusal.scope, refusal.job)] = replace(refusal, until=self.now)
+                self.writes.append(PutRefusal(refusal=self._refusals[(refusal.scope, refusal.job)]))
 
     def end(self, machine: Machine, outcome: Outcome, reason: str) -> Machine:
         """Ask for a machine's end. It is `ended` only when a listing no longer shows it."""

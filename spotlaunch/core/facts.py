@@ -286,6 +286,20 @@ class Traits:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Unusable:
+    """A provider where no machine can be had: by which error (class name), and why.
+
+    ``until``: when it is asked again (seconds since the epoch); None: when its settings have changed.
+    """
+
+    provider: str
+    error: str
+    reason: str
+    hint: str = ""
+    until: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
     """One thing that `check` found out about a provider: what was tried, whether it is fine, what to do if not.
 

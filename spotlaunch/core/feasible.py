@@ -11,7 +11,7 @@ from spotlaunch.core.book import Job
 from spotlaunch.core.facts import Offer, Traits
 from spotlaunch.core.limits import LEAVE_AHEAD_S, RUNTIME_AHEAD_MOST
 from spotlaunch.core.policy import PROMISE_DEADLINES
-from spotlaunch.core.rank import PASSING, Ranking
+from spotlaunch.core.rank import Ranking
 from spotlaunch.core.spec import Spec
 from spotlaunch.core.standing import Standing
 from spotlaunch.core.steering import policy_name
@@ -30,17 +30,12 @@ class CannotBeMet:
     needs_s: float | None = None
 
 
-def fitting(ranking: Ranking) -> list[Offer]:
-    """The offers that a job may take, now or at a later look."""
-    return [*ranking.candidates, *(t.offer for t in ranking.turned_down if t.filter in PASSING)]
-
-
 def impossible_limit(spec: Spec, ranking: Ranking, traits: Mapping[str, Traits]) -> CannotBeMet | None:
     """The first limit of ``spec`` that no offer of ``ranking`` can meet; None where all can be, or nothing else fits.
 
     ``traits``: those of the providers that made the offers.
     """
-    offers = fitting(ranking)
+    offers = ranking.fitting()
     if not offers:
         return _price(spec, [t.offer for t in ranking.turned_down if t.filter == "price"])
     return _cost(spec, offers, traits) or _runtime(spec, offers, traits)
@@ -55,7 +50,7 @@ def impossible_deadline(job: Job, ranking: Ranking, standing: Standing) -> Canno
     spec, s = job.spec, standing.situation
     if job.deadline_at is None or policy_name(job) not in PROMISE_DEADLINES:
         return None
-    if not any(o.pool.market == "on-demand" for o in fitting(ranking)):
+    if not any(o.pool.market == "on-demand" for o in ranking.fitting()):
         return CannotBeMet(
             message="it cannot be promised: no on-demand offer fits the job file, and spot may be gone for days",
             hint="loosen `where`, `resources` or `limits.price_usd_hour`, or write `policy: spot` to have no promise",

@@ -10,7 +10,7 @@ from typing import Any
 from spotlaunch.core.book import Attempt, Book, Event, JobState, Machine, MachineState, Refusal
 from spotlaunch.core.facts import Listing, Offer, Order, Traits
 from spotlaunch.core.lessons import NOTHING_LEARNED, Learned
-from spotlaunch.core.wire import Ask, Entry, OrderDoc, Status
+from spotlaunch.core.wire import Ask, OrderDoc, Status
 
 # -- what to write --------------------------------------------------------------------------------------
 # Each change names the state it leaves (`frm`). No row changed means that we were stale: `StaleWrite`.
@@ -122,7 +122,6 @@ class Mail:
 
     ok: bool
     statuses: Mapping[int, Status] = field(default_factory=lambda: MappingProxyType({}))
-    head: Entry | None = None
     error: str = ""
 
 

@@ -46,11 +46,13 @@ class Ranking:
     turned_down: tuple[TurnedDown, ...]
     effective_usd_hour: tuple[Decimal, ...] = ()
 
+    def fitting(self) -> list[Offer]:
+        """The offers that fit, now or at some later look."""
+        return [*self.candidates, *(t.offer for t in self.turned_down if t.filter in PASSING)]
+
     def possible(self, market: Market) -> bool:
         """Whether this market has any offer which fits, now or at some later look."""
-        return any(o.pool.market == market for o in self.candidates) or any(
-            t.offer.pool.market == market and t.filter in PASSING for t in self.turned_down
-        )
+        return any(o.pool.market == market for o in self.fitting())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

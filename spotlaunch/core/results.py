@@ -154,7 +154,7 @@ def not_begun(call: Launch, kind: str, reason: str, hint: str, now: float) -> li
         SetMachine(
             launch_key=order.launch_key,
             frm="intended",
-            changes={"state": "ended", "ended_at": now, "outcome": "refused", "reason": reason},
+            changes={"state": "ended", **changes},
         ),
         SetAttempt(job=order.job, number=order.attempt, changes=changes),
         SetJob(name=order.job, frm="running", changes={"next_try_at": now + NOT_BEGUN_REST_S, "note": reason}),

@@ -7,14 +7,13 @@ from spotlaunch.core.attempts import finish
 from spotlaunch.core.book import Attempt, Job
 from spotlaunch.core.choosing import BOTH, affordable, rank_for, too_poor, why_waiting, within_means
 from spotlaunch.core.draft import Draft
-from spotlaunch.core.facts import Market
 from spotlaunch.core.handover import hand_over, may_return, return_to_spot
 from spotlaunch.core.hold import heed_condition, hold, is_held, release
 from spotlaunch.core.hopeless import counts, hopeless
 from spotlaunch.core.limits import cannot_start
 from spotlaunch.core.orders import begin, launch_key
 from spotlaunch.core.plan import Asked
-from spotlaunch.core.rank import PASSING, Ranking
+from spotlaunch.core.rank import Ranking
 from spotlaunch.core.steering import scene_of, steer
 
 POOR = "limits.cost_usd (${}) leaves too little for a start"
@@ -88,7 +87,7 @@ def _find_machine(draft: Draft, job: Job, live: list[Attempt]) -> None:
             hold(draft, job, asked, fitting)
             return
         job = release(draft, job, everything)
-    spot_possible = _may_come(draft, job, everything, "spot")
+    spot_possible = _spot_may_come(draft, job, everything)
     markets = rules.markets_now(job, now=draft.now, spot_possible=spot_possible)
     ranking = heed_condition(job, rank_for(draft, job, asked, key, markets))
     candidates = [o for o in ranking.candidates if affordable(draft, job, o)]
@@ -101,14 +100,10 @@ def _find_machine(draft: Draft, job: Job, live: list[Attempt]) -> None:
         _wait(draft, job, asked, ranking, markets)
 
 
-def _may_come(draft: Draft, job: Job, ranking: Ranking, market: Market) -> bool:
-    """Whether a market has an offer for this job, now or later: where all its orders are invalid it never will."""
+def _spot_may_come(draft: Draft, job: Job, ranking: Ranking) -> bool:
+    """Whether there is a spot offer for this job, now or later: where all its orders are invalid there never is."""
     never = [r for r in draft.refusals() if r.error == "InvalidOrder" and r.job == job.name and counts(r, job, draft)]
-    later = (t.offer for t in ranking.turned_down if t.filter in PASSING)
-    return any(
-        o.pool.market == market and not any(r.scope.covers(o.pool) for r in never)
-        for o in (*ranking.candidates, *later)
-    )
+    return any(o.pool.market == "spot" and not any(r.scope.covers(o.pool) for r in never) for o in ranking.fitting())
 
 
 def _wait(draft: Draft, job: Job, asked: Asked, ranking: Ranking, markets: rules.Markets) -> None:

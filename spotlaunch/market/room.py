@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
 
-from spotlaunch.core.facts import Offer, Want
+from spotlaunch.core.facts import Offer, Unusable, Want
 from spotlaunch.core.plan import Asked
-from spotlaunch.errors import NotAuthorized, OutcomeUnknown, OutOfFunds, ProviderError
+from spotlaunch.core.rank import SHUT
+from spotlaunch.errors import OutcomeUnknown, ProviderError
 from spotlaunch.ports import Provider
 
 # A look waits this long for prices; what comes later is there for the next look.
@@ -28,24 +29,12 @@ URGENT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Silent:
-    """A provider that told no offers: by which error (class name), why, and when it is asked again at the earliest."""
-
-    provider: str
-    error: str
-    reason: str
-    hint: str
-    until: float
-
-
-@dataclass(frozen=True, slots=True)
 class _Answer:
     """What one provider said to one want, and when it was asked."""
 
     asked_at: float
     offers: tuple[Offer, ...]
-    failure: str
-    shut: bool = False
+    failure: str = ""
     error: str = ""
     hint: str = ""
 
@@ -90,14 +79,20 @@ class Room:
         for name in self._providers:
             self._collect((name, want))
 
-    def silent(self) -> tuple[Silent, ...]:
+    def silent(self) -> tuple[Unusable, ...]:
         """The providers whose newest answer was none."""
         newest: dict[str, _Answer] = {}
         for (name, _), answer in self._answers.items():
             if name not in newest or answer.asked_at >= newest[name].asked_at:
                 newest[name] = answer
         return tuple(
-            Silent(name, a.error, a.failure, a.hint, a.asked_at + _keeps_s(self._providers[name]))
+            Unusable(
+                provider=name,
+                error=a.error,
+                reason=a.failure,
+                hint=a.hint,
+                until=a.asked_at + _keeps_s(self._providers[name]),
+            )
             for name, a in sorted(newest.items())
             if a.failure
         )
@@ -118,7 +113,7 @@ class Room:
                 failures[name] = "has not answered yet"
             elif answer.failure:
                 failures[name] = answer.failure + (f" (hint: {answer.hint})" if answer.hint else "")
-                shut |= {name} if answer.shut else set()
+                shut |= {name} if answer.error in SHUT else set()
             else:
                 offers += answer.offers
         return Asked(offers=tuple(offers), failures=failures, shut=frozenset(shut))
@@ -141,7 +136,7 @@ class Room:
         del self._asking[key]
         error = asking.exception()
         # An adapter's bug becomes a row that says so, as any other failure: it must not fail the rest.
-        bug = _Answer(self._now(), (), f"{type(error).__name__}: {error}", error=type(error).__name__)
+        bug = _Answer(self._now(), (), f"{type(error).__name__}: {error}", type(error).__name__)
         self._answers[key] = asking.result() if error is None else bug
         return self._answers[key]
 
@@ -149,15 +144,13 @@ class Room:
         asked_at = self._now()
         try:
             offers = tuple(provider.offers(want))
-        except OutcomeUnknown as e:
-            return _Answer(asked_at, (), f"did not answer: {e.message}", error=type(e).__name__, hint=e.hint)
         except ProviderError as e:
-            shut = isinstance(e, NotAuthorized | OutOfFunds)
-            return _Answer(asked_at, (), e.message, shut, type(e).__name__, e.hint)
+            unheard = "did not answer: " if isinstance(e, OutcomeUnknown) else ""
+            return _Answer(asked_at, (), unheard + e.message, type(e).__name__, e.hint)
         if not provider.traits.rehearsal:
             # By itself: an answer does not wait for its prices to be written down.
             self._workers.submit(self._note, offers)
-        return _Answer(asked_at, offers, "")
+        return _Answer(asked_at, offers)
 
 
 def _keeps_s(provider: Provider) -> float:

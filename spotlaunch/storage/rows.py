@@ -7,10 +7,10 @@ spec, the alternatives of an order and the data of an event are JSON.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from decimal import Decimal
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, get_args
 
 from spotlaunch.core.book import (
@@ -30,7 +30,7 @@ from spotlaunch.core.ledger import Billed
 from spotlaunch.core.spec import Spec, spec_from_dict, spec_to_dict
 from spotlaunch.core.spells import Spell
 
-Row = Sequence[Any]
+Row = tuple[Any, ...]
 
 # Decimals of a machine.
 _MONEY = (
@@ -77,39 +77,34 @@ _WORDS = {
 # -- from a row -----------------------------------------------------------------------------------------
 
 
-class Specs:
-    """Specs by job name. A job's spec never changes, and reading its JSON is most of the work of a row."""
-
-    def __init__(self, most: int = 10_000) -> None:
-        self._known: dict[str, Spec] = {}
-        self._most = most
-
-    def get(self, job: str, text: str) -> Spec:
-        """The spec that ``text`` says, which is that of ``job``."""
-        spec = self._known.get(job)
-        if spec is None:
-            if len(self._known) >= self._most:
-                self._known.clear()
-            spec = self._known[job] = spec_from_dict(json.loads(text))
-        return spec
+# All nouns are frozen, and a look finds most rows as the look before it did: what a row was read as is remembered.
+MOST = 10_000
 
 
-def job_of(row: Row, specs: Specs) -> Job:
+@lru_cache(MOST)
+def job_of(row: Row) -> Job:
     values = dict(zip(JOB, row, strict=True))
-    values["spec"] = specs.get(values["name"], values["spec"])
+    values["spec"] = _spec(values["spec"])
     values["policy_memory"] = tuple(json.loads(values["policy_memory"] or "[]"))
     values["spells"] = tuple(_spell(raw) for raw in json.loads(values["spells"] or "[]"))
     return Job(**values)
+
+
+@lru_cache(MOST)
+def _spec(text: str) -> Spec:
+    return spec_from_dict(json.loads(text))
 
 
 def _spell(raw: Mapping[str, Any]) -> Spell:
     return Spell(**{**raw, "pool": Pool(**raw["pool"])})
 
 
+@lru_cache(MOST)
 def attempt_of(row: Row) -> Attempt:
     return Attempt(**dict(zip(ATTEMPT, row, strict=True)))
 
 
+@lru_cache(MOST)
 def machine_of(row: Row) -> Machine:
     values = dict(zip(MACHINE, row, strict=True))
     values["pool"] = Pool(**{name: values.pop(name) for name in _PLACE})
@@ -134,6 +129,7 @@ def _alternative(raw: Mapping[str, Any]) -> Alternative:
     )
 
 
+@lru_cache(MOST)
 def refusal_of(row: Row) -> Refusal:
     values = dict(zip(REFUSAL, row, strict=True))
     return Refusal(scope=Scope(**{name: values.pop(name) for name in _PLACE}), **values)
@@ -203,8 +199,6 @@ def _cells(name: str, value: Any) -> list[Any]:
             return [""]
         case (float(), *_):
             return [json.dumps(value)]
-        case (Alternative(), *_):
-            return [json.dumps([asdict(a) for a in value], separators=(",", ":"), default=str)]
         case Pool() | Scope():
             return [getattr(value, part) for part in _PLACE]
         case Spec():

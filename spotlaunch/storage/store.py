@@ -47,7 +47,8 @@ class SqliteStore:
         self._db = Database(path)
         self._q = queries()
         self.learning = Learning(self._db)
-        self._specs = rows.Specs()
+        # What was read last, and the mark of that moment (see the query `others`); None: we have moved it since.
+        self._read: tuple[int, Book] | None = None
         try:
             self.owner = self._settle_owner(owner_seed)
         except BaseException:
@@ -90,17 +91,23 @@ class SqliteStore:
 
     def read_book(self) -> Book:
         with self._db.reading() as sql:
-            jobs = [rows.job_of(r, self._specs) for r in sql.execute(self._q["live_jobs"])]
-            bills = _bills(sql.execute(self._q["live_bills"]))
-            nothing = Bill()
-            return Book(
-                jobs=tuple(jobs),
-                attempts=tuple(map(rows.attempt_of, sql.execute(self._q["live_attempts"]))),
-                machines=tuple(map(rows.machine_of, sql.execute(self._q["live_machines"]))),
-                refusals=tuple(map(rows.refusal_of, sql.execute(self._q["all_refusals"]))),
-                spent_usd={j.name: bills.get(j.name, nothing).spent_usd for j in jobs},
-                ran_s={j.name: bills.get(j.name, nothing).seconds for j in jobs},
-            )
+            mark = sql.execute(self._q["others"]).fetchone()[0]
+            if self._read is None or self._read[0] != mark:
+                self._read = mark, self._whole(sql)
+            return self._read[1]
+
+    def _whole(self, sql: sqlite3.Connection) -> Book:
+        jobs = [rows.job_of(r) for r in sql.execute(self._q["live_jobs"])]
+        bills = _bills(sql.execute(self._q["live_bills"]))
+        nothing = Bill()
+        return Book(
+            jobs=tuple(jobs),
+            attempts=tuple(map(rows.attempt_of, sql.execute(self._q["live_attempts"]))),
+            machines=tuple(map(rows.machine_of, sql.execute(self._q["live_machines"]))),
+            refusals=tuple(map(rows.refusal_of, sql.execute(self._q["all_refusals"]))),
+            spent_usd={j.name: bills.get(j.name, nothing).spent_usd for j in jobs},
+            ran_s={j.name: bills.get(j.name, nothing).seconds for j in jobs},
+        )
 
     def apply(self, writes: Sequence[Write], *, token: str | None = None) -> None:
         if not writes and token is None:
@@ -108,6 +115,8 @@ class SqliteStore:
         with self._db.writing() as sql:
             if token is not None:
                 leases.require(sql, token)
+            if writes:
+                self._read = None
             for write in writes:
                 self._write(sql, write)
 
@@ -173,11 +182,13 @@ class SqliteStore:
             hint=f"choose another name, or look at it with `spotlaunch status {job.name}`",
         )
         with self._db.writing() as sql:
+            self._read = None
             self._add(sql, "add_job", job, taken)
             sql.execute(self._q["add_event"], rows.row_of(event))
 
     def want(self, name: str, wanted: Wanted, *, at: float, event: Event) -> None:
         with self._db.writing() as sql:
+            self._read = None
             if sql.execute(self._q["want"], (wanted, at, name)).rowcount == 0:
                 row = sql.execute(self._q["job_state"], (name,)).fetchone()
                 if row is None:
@@ -191,13 +202,13 @@ class SqliteStore:
             row = sql.execute(self._q["job"], (name,)).fetchone()
             if row is None:
                 raise self._no_such_job(sql, name)
-            return rows.job_of(row, self._specs)
+            return rows.job_of(row)
 
     def jobs(self, *, names: Sequence[str] = ()) -> list[Job]:
         with self._db.reading() as sql:
-            found = [rows.job_of(r, self._specs) for r in sql.execute(self._q["all_jobs"])] if not names else []
+            found = [rows.job_of(r) for r in sql.execute(self._q["all_jobs"])] if not names else []
             for name in dict.fromkeys(names):
-                found.extend(rows.job_of(r, self._specs) for r in sql.execute(self._q["job"], (name,)))
+                found.extend(rows.job_of(r) for r in sql.execute(self._q["job"], (name,)))
         return sorted(found, key=lambda j: j.submitted_at)
 
     def attempts(self, job: str = "") -> list[Attempt]:

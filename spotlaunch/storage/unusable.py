@@ -6,23 +6,10 @@ import json
 import os
 from collections.abc import Collection, Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
+from spotlaunch.core.facts import Unusable
 from spotlaunch.home import Home
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Unusable:
-    """A provider where no machine can be had: by which error (class name), and why.
-
-    ``until``: when it is asked again (seconds since the epoch); None: when its settings have changed.
-    """
-
-    provider: str
-    error: str
-    reason: str
-    hint: str = ""
-    until: float | None = None
 
 
 def note_unusable(home: Home, asked: Collection[str], unusable: Iterable[Unusable], *, passing: bool = False) -> None:

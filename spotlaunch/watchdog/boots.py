@@ -114,7 +114,6 @@ class Boots:
             **call.order.agent_env,
             "SPOTLAUNCH_STORE_ENDPOINT": endpoint,
             "SPOTLAUNCH_STORE_REGION": region,
-            "SPOTLAUNCH_NOTICE_SOURCE": traits.notice_source,
             **{name: f"{value:g}" for name, value in figures.items() if value > 0},
         }
         return StartDoc(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from spotlaunch.config import settings_of
+from spotlaunch.core.facts import Unusable
 from spotlaunch.errors import NotAuthorized, SpotlaunchError
 from spotlaunch.home import Home
 from spotlaunch.ports import Provider
 from spotlaunch.registry import connect, provider_names
-from spotlaunch.storage.unusable import Unusable, note_unusable
+from spotlaunch.storage.unusable import note_unusable
 
 # A provider that cannot be used is tried again this often: its settings may be mended while we watch, and
 # machines of an earlier watchdog may be up there, billing.

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from spotlaunch.core.book import OVER, Book, Event, Job
 from spotlaunch.core.choosing import is_file_store
 from spotlaunch.core.decide import decide, exposed, hungry, uprooted
-from spotlaunch.core.facts import Offer, Want
+from spotlaunch.core.facts import Offer, Unusable, Want
 from spotlaunch.core.lessons import NOTHING_LEARNED
 from spotlaunch.core.plan import AddEvent, Asked, Call, Launch, Plan, PutAsk, SetJob, Terminate, World, Write, job_of
 from spotlaunch.core.rules import OFFER_MAX_AGE_S
 from spotlaunch.errors import StaleWrite, StoreUnavailable
-from spotlaunch.market.room import DEADLINE_S, Room, Silent
+from spotlaunch.market.room import DEADLINE_S, Room
 from spotlaunch.ports import Clock, Lease, Provider, Store
 from spotlaunch.storage.mailbox import Mailbox
 from spotlaunch.watchdog.act import Actor, Prepare, with_secrets
@@ -63,7 +63,7 @@ class Outside:
     callers: Executor
     reconnect: Callable[[], None] = lambda: None
     note_prices: Callable[[Sequence[Offer]], None] = lambda offers: None
-    note_silent: Callable[[Sequence[Silent]], None] = lambda silent: None
+    note_silent: Callable[[Sequence[Unusable]], None] = lambda silent: None
     prepare: Prepare = with_secrets
     renew: Callable[[Book], None] = lambda book: None
     list_every_s: float = float("inf")
@@ -94,7 +94,7 @@ class Watchdog:
             done=outside.ring,
             complain=outside.complain,
         )
-        self._silent: tuple[Silent, ...] = ()
+        self._silent: tuple[Unusable, ...] = ()
         self._stop = False
 
     def run(self, *, idle_exit_s: float | None = None) -> None:
@@ -148,6 +148,7 @@ class Watchdog:
         """
         self._store.renew_lease(self._lease.token, until=self._clock.now() + LEASE_S)
         self._out.reconnect()
+        # This tells whom to ask; where nothing moves meanwhile, reading it again below costs nothing.
         before = self._store.read_book()
         busy = frozenset(m.pool.provider for m in before.machines)
         in_flight = self._actor.in_flight()

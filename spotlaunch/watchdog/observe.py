@@ -129,12 +129,10 @@ class Post:
         if until - STORE_REST_S <= self._now() < until:  # not before either: then the clock was set back
             return Mail(ok=False, error=error)
         try:
-            mailbox = self._mailbox(job)
-            found = {n: mailbox.status(n) for n in numbers}
+            return Mail(ok=True, statuses=self._mailbox(job).statuses(numbers))
         except BlobsUnavailable as e:
             self._down_until[job.store_url] = (self._now() + STORE_REST_S, e.message)
             return Mail(ok=False, error=e.message)
-        return Mail(ok=True, statuses={n: s for n, s in found.items() if s is not None})
 
 
 def _mail_of(future: Future[Mail]) -> Mail:

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
@@ -16,7 +16,6 @@ from spotlaunch.core.book import OVER, Book, Event, Job
 from spotlaunch.core.spec import BlobStoreRef
 from spotlaunch.errors import StoreUnavailable
 from spotlaunch.home import Home
-from spotlaunch.market.room import Silent
 from spotlaunch.ports import Blobs, Lease, Store
 from spotlaunch.storage.blobs import open_blobs
 from spotlaunch.storage.links import link
@@ -26,7 +25,7 @@ from spotlaunch.storage.places import parse, whereabouts
 from spotlaunch.storage.pricenotes import PriceNotes
 from spotlaunch.storage.shellkeys import forget_key, jobs_with_keys
 from spotlaunch.storage.store import open_store
-from spotlaunch.storage.unusable import Unusable, note_unusable
+from spotlaunch.storage.unusable import note_unusable
 from spotlaunch.watchdog.act import Prepare
 from spotlaunch.watchdog.boots import Boots
 from spotlaunch.watchdog.clouds import Clouds
@@ -119,7 +118,7 @@ def serve(
                 callers=callers,
                 reconnect=clouds.reconnect,
                 note_prices=notes,
-                note_silent=lambda silent: note_silent(home, clouds.usable, silent),
+                note_silent=lambda silent: note_unusable(home, clouds.usable, silent, passing=True),
                 prepare=prepare,
                 renew=renew,
                 list_every_s=_list_every_s(),
@@ -137,12 +136,6 @@ def serve(
         bell.close()
         notes.close()
         store.close()
-
-
-def note_silent(home: Home, asked: Collection[str], silent: Sequence[Silent]) -> None:
-    """Whom of ``asked`` a job goes without, for `status`."""
-    told = [Unusable(provider=s.provider, error=s.error, reason=s.reason, hint=s.hint, until=s.until) for s in silent]
-    note_unusable(home, asked, told, passing=True)
 
 
 def _list_every_s() -> float:

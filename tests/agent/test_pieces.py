@@ -150,13 +150,14 @@ def test_the_stores_keys_and_the_jobs_secrets_of_one_name_keep_out_of_each_other
 def test_the_keys_of_the_store_and_of_the_machines_cloud_are_masked_too() -> None:
     ours = {
         "AWS_SECRET_ACCESS_KEY": "a" * 20,
+        "AZURE_STORAGE_ACCOUNT_KEY": "f" * 20,
         "POD_API_KEY": "b" * 20,
         "PASS": "c" * 20,
         "PATH": "d" * 20,
         "X_TOKEN": "e",
     }
     found = secret_values(["T"], {"T": "job"}.get, more=["PASS"], ours=ours)
-    assert sorted(found) == ["a" * 20, "b" * 20, "c" * 20, "job"]
+    assert sorted(found) == ["a" * 20, "b" * 20, "c" * 20, "f" * 20, "job"]
 
 
 @pytest.mark.parametrize(

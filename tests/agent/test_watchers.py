@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spotlaunch.agent.settings import Settings
-from spotlaunch.agent.watchers import scheduled_events
+from spotlaunch.agent.watchers import gce, imds, scheduled_events
 from spotlaunch.agent.watchers.choose import watcher_for
 from spotlaunch.agent.watchers.gce import MAINTENANCE, PREEMPTED, Gce
 from spotlaunch.agent.watchers.imds import ACTION, REBALANCE, Imds, moment
@@ -364,8 +364,9 @@ def test_a_service_that_refuses_from_the_beginning_is_there_and_asked_again_soon
             assert max(question._turn() for _ in range(12)) <= LONGEST_PAUSE_S
 
 
-def test_a_slow_service_is_waited_for(service: Service, heard: Heard) -> None:
-    service.fail("latency", seconds=4.0)
+def test_a_slow_service_is_waited_for(service: Service, heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imds, "TIMEOUT_S", imds.TIMEOUT_S / 10)
+    service.fail("latency", seconds=4.0 / 10)
     service.say(ACTION, json.dumps({"action": "terminate", "time": "2026-09-18T08:22:00Z"}))
     Imds(heard.ears, base=service.url).turn()
     assert heard.notices == [1789719720.0]
@@ -389,8 +390,6 @@ def test_an_address_that_is_none_is_no_answer() -> None:
     )
 )
 def test_no_answer_of_any_shape_ends_a_watcher(said: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from spotlaunch.agent.watchers import gce, imds
-
     for body in (json.dumps(said).encode(), repr(said).encode()):
         for module in (gce, imds, scheduled_events):
             monkeypatch.setattr(module, "ask", lambda *a, body=body, **k: Answer(status=200, body=body))

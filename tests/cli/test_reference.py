@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from spotlaunch.cli.reconcile import compared_json
+from spotlaunch.core.reconcile import Reconciled
 
 from spotlaunch.__main__ import run
 from spotlaunch.cli import billing, overview, pricetable
@@ -25,7 +27,6 @@ from spotlaunch.cli.gpus import cheapest_json, line_json
 from spotlaunch.cli.history import point_json
 from spotlaunch.cli.listings import Silent
 from spotlaunch.cli.plan import plan_json
-from spotlaunch.cli.reconcile import compared_json
 from spotlaunch.cli.rehearse import rehearsal_json, seen_attempt_json
 from spotlaunch.cli.simulate import Asked as Simulated
 from spotlaunch.cli.simulate import comparison_json, policy_json
@@ -41,7 +42,6 @@ from spotlaunch.core.plan import Asked
 from spotlaunch.core.pricecurve import Low
 from spotlaunch.core.pricelist import Terms, Wish, price_list
 from spotlaunch.core.rank import Ranking
-from spotlaunch.core.reconcile import Reconciled
 from spotlaunch.core.remarks import Remark
 from spotlaunch.core.strays import Standing
 from spotlaunch.core.totals import Totals

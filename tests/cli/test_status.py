@@ -10,13 +10,13 @@ import psutil
 import pytest
 
 from spotlaunch.cli import overview
-from spotlaunch.core.facts import Scope
+from spotlaunch.core.facts import Scope, Unusable
 from spotlaunch.core.plan import AddAttempt, AddMachine, PutRefusal
 from spotlaunch.core.spec import Where
 from spotlaunch.home import Home
 from spotlaunch.ports import Lease
 from spotlaunch.storage.store import SqliteStore
-from spotlaunch.storage.unusable import Unusable, note_unusable
+from spotlaunch.storage.unusable import note_unusable
 from tests.cli.conftest import NOW, Cli
 from tests.storage.samples import a_job, a_machine, a_refusal, an_attempt, an_event
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from spotlaunch.core.facts import Pool
 from spotlaunch.core.settings import Settings
 from spotlaunch_providers.azure.adapter import AzureProvider
+from spotlaunch_providers.shared.http import Api
 from tests.contract.provider_contract import Cloud, ProviderContract
 from tests.fakes.clouds.azure import FakeAzure
 
@@ -42,7 +44,8 @@ class AzureCloud:
 
 class TestAzure(ProviderContract):
     @pytest.fixture
-    def cloud(self, tmp_path: Path) -> Iterator[Cloud]:
+    def cloud(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+        monkeypatch.setitem(Api.__init__.__kwdefaults__, "sleep", lambda s: time.sleep(s / 10))
         fake = FakeAzure(boot_s=1.0)
         fake.list_lag_s = 0.1
         with fake.serving():

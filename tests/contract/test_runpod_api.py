@@ -56,20 +56,24 @@ CREATE_GPU = {
     },
     "additionalProperties": False,
 }
+# What is said of a pod in the words in which it was asked for.
+ASKED = {
+    "image": {"type": "string"},
+    "args": {"type": "string"},
+    "entrypoint": TEXTS,
+    "cmd": TEXTS,
+    "disk": {"type": "integer", "minimum": 1},
+    "env": {"type": "object", "additionalProperties": {"type": "string"}},
+    "ports": TEXTS,
+    "registry": NULLABLE_TEXT,
+    "cloud": {"enum": ["SECURE", "COMMUNITY"]},
+}
 CREATE_POD = {
     "type": "object",
     "required": ["name", "image", "disk"],  # `disk` by what was seen, not by the description
     "properties": {
+        **ASKED,
         "name": {"type": "string", "minLength": 1, "maxLength": 191},
-        "image": {"type": "string"},
-        "args": {"type": "string"},
-        "entrypoint": TEXTS,
-        "cmd": TEXTS,
-        "disk": {"type": "integer", "minimum": 1},
-        "env": {"type": "object", "additionalProperties": {"type": "string"}},
-        "ports": TEXTS,
-        "registry": NULLABLE_TEXT,
-        "cloud": {"enum": ["SECURE", "COMMUNITY"]},
         "dataCenterIds": TEXTS,
         "gpu": CREATE_GPU,
     },
@@ -88,20 +92,12 @@ POD = {
         *("globalNetworking", "gpu"),
     ],
     "properties": {
+        **ASKED,
         "id": {"type": "string"},
         "name": {"type": "string"},
         "status": {"enum": ["PROVISIONING", "STARTING", "RUNNING", "EXITED", "ERROR", "TERMINATED"]},
         "actions": {"type": "array", "items": {"enum": ["start", "stop", "restart", "terminate"]}},
-        "image": {"type": "string"},
-        "args": {"type": "string"},
-        "entrypoint": TEXTS,
-        "cmd": TEXTS,
-        "disk": {"type": "integer", "minimum": 1},
-        "env": {"type": "object", "additionalProperties": {"type": "string"}},
-        "ports": TEXTS,
-        "registry": NULLABLE_TEXT,
         "mounts": {"type": "object"},
-        "cloud": {"enum": ["SECURE", "COMMUNITY"]},
         "gpu": {
             "type": "object",
             "required": ["id", "vcpuCount", "memory"],

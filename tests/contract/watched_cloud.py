@@ -18,9 +18,9 @@ from spotlaunch.home import Home
 from spotlaunch.ports import Lease, Provider
 from spotlaunch.storage.mailbox import Mailbox
 from spotlaunch.storage.store import SqliteStore
+from spotlaunch.storage.unusable import note_unusable
 from spotlaunch.watchdog.clouds import connect_all, launchable
 from spotlaunch.watchdog.loop import Outside, Watchdog
-from spotlaunch.watchdog.serve import note_silent
 from spotlaunch_providers.aws import access
 from spotlaunch_providers.aws.access import Access
 from spotlaunch_providers.aws.adapter import AwsProvider
@@ -111,7 +111,7 @@ class Watched:
             told=lambda event: None,
             complain=self.complaints.append,
             ring=self.ring,
-            note_silent=lambda silent: note_silent(self.home, self.providers, silent),
+            note_silent=lambda silent: note_unusable(self.home, self.providers, silent, passing=True),
             lookers=AtOnce(),
             callers=AtOnce(),
             prepare=_with_a_script,

@@ -12,10 +12,10 @@ from spotlaunch.core.book import Machine
 from spotlaunch.core.decide import hungry
 from spotlaunch.core.draft import IDLE_S
 from spotlaunch.core.facts import Offer, Scope
+from spotlaunch.core.hopeless import INVALID_HINT
 from spotlaunch.core.rates import Lived
 from spotlaunch.core.rules import ALTERNATIVES, MACHINE_TTL_S, OFFER_MAX_AGE_S
 from spotlaunch.core.spec import CheckpointSpec, Fallback, Limits, Resources, Where
-from spotlaunch.core.hopeless import INVALID_HINT
 from tests.core.worlds import (
     CLOUD,
     NOW,

@@ -137,7 +137,6 @@ def ground_of(cloud: str, folder: Path) -> Iterator[Ground]:
         finally:
             zygote.kill()
             zygote.wait()
-            fake.close()
 
 
 # A market of one region: prices are not what is tried out here.

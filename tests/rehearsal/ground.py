@@ -151,8 +151,6 @@ def five_clouds(folder: Path, *, boot_s: float = 0.2, names: Sequence[str] = tup
             yield ground
         finally:
             ground.end()
-            for fake in fakes.values():
-                fake.close()
 
 
 def python_for_jobs() -> str:

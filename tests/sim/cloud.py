@@ -51,6 +51,7 @@ class SimMachine:
     taken: bool = False
     why: str = ""
     stopped_at: float | None = None  # it runs nothing any more, and bills on until it is ended
+    stops: int = 0  # so often it was stopped: what ran before does not run after it is woken up
     hidden: bool = False
     order: Order | None = None
     on_notice: list[Callable[[float], None]] = field(default_factory=list)
@@ -233,6 +234,7 @@ class SimCloud:
         """Nothing runs there any more, but it bills on until somebody ends it; now and then it is woken up."""
         if machine.alive and machine.stopped_at is None:
             machine.stopped_at = self._clock.now()
+            machine.stops += 1
             if self._chance(0.5):
                 self._clock.after(self._random.uniform(10, 600), lambda: self.wake(machine))
 

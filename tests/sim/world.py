@@ -151,6 +151,7 @@ class SimWorld:
     def _boot(self, machine: SimMachine, order: Order) -> None:
         """The machine is up: its agent begins, and now and then loses the store for a while."""
         cloud = next(c for c in self.clouds if machine.instance_id in c.machines)
+        stops = machine.stops
         blobs: Any = CutOff(self.blobs, lambda: self.cut_until.get(machine.instance_id, 0.0) > self.clock.now())
         agent = SimAgent(
             clock=self.clock,
@@ -161,7 +162,7 @@ class SimWorld:
             attempt=order.attempt,
             total=self.totals[order.job],
             habits=self.habits,
-            alive=lambda: machine.alive and machine.stopped_at is None,
+            alive=lambda: machine.alive and machine.stopped_at is None and machine.stops == stops,
             shut_down=lambda: cloud.end(machine),
             by=machine.instance_id,
         )

@@ -1,18 +1,16 @@
-"""Keys for shells: one pair a job, for its owner only, whoever makes it."""
+"""Keys for shells: one pair a job, for its owner only."""
 
 from __future__ import annotations
 
 import shutil
 import stat
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from spotlaunch.errors import StoreUnavailable
 from spotlaunch.home import Home
-from spotlaunch.storage import shellkeys
 from spotlaunch.storage.shellkeys import forget_key, jobs_with_keys, make_key
 
 KEYGEN = shutil.which("ssh-keygen")
@@ -23,25 +21,7 @@ def home(own_home: Path) -> Home:
     return Home.find().prepare()
 
 
-def by_keygen(monkeypatch: pytest.MonkeyPatch) -> None:
-    if KEYGEN is None:
-        pytest.skip("there is no ssh-keygen here")
-
-
-def by_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shellkeys, "which", lambda name: None)
-
-
-def by_library_because_keygen_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shellkeys, "which", lambda name: "/bin/false")
-    monkeypatch.setattr(shellkeys, "_by_keygen", lambda path, job: False)
-
-
-@pytest.mark.parametrize("maker", [by_keygen, by_library, by_library_because_keygen_fails])
-def test_a_pair_is_made_for_its_owner_only_and_names_nobody(
-    home: Home, monkeypatch: pytest.MonkeyPatch, maker: Callable[[pytest.MonkeyPatch], None]
-) -> None:
-    maker(monkeypatch)
+def test_a_pair_is_made_for_its_owner_only_and_names_nobody(home: Home) -> None:
     public = make_key(home, "digits")
     kind, _, comment = public.split()
     assert (kind, comment) == ("ssh-ed25519", "spotlaunch-digits"), "not this user's name and computer"

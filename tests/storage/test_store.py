@@ -17,7 +17,7 @@ from spotlaunch.core.plan import AddAttempt, AddEvent, AddMachine, PutRefusal, S
 from spotlaunch.core.spec import BlobStoreRef, CheckpointSpec, Fallback, Limits, Resources, Spec, Where
 from spotlaunch.core.spells import Spell
 from spotlaunch.errors import AlreadyExists, NoSuchJob, StaleWrite, StoreUnavailable
-from spotlaunch.ports import Store
+from spotlaunch.ports import Lease, Store
 from spotlaunch.storage.store import SqliteStore
 from tests.storage.samples import POOL, a_job, a_machine, a_refusal, an_attempt, an_event
 
@@ -417,6 +417,33 @@ def test_the_book_holds_what_is_not_over_and_all_that_belongs_to_it(store: Sqlit
     assert book.machines == (ghost_machine, leaving_machine)
     assert book.refusals == (a_refusal(),)
     assert set(book.spent_usd) == set(book.ran_s) == {"live", "queued", "leaving"}
+
+
+def test_a_book_that_nobody_has_moved_is_not_read_again(store: SqliteStore) -> None:
+    with_job(store)
+    before = store.read_book()
+    store.take_lease(Lease(token="t", host="h", pid=1, process_started_at=1.0, until=60.0), now=0.0)
+    store.renew_lease("t", until=90.0)
+    store.apply([], token="t")
+    assert store.read_book() is before
+
+
+@pytest.mark.parametrize("by", ["us", "another process"])
+def test_a_book_is_read_again_once_somebody_has_moved_it(tmp_path: Path, by: str) -> None:
+    store = SqliteStore(tmp_path / "book.db", owner_seed="s")
+    mover = store if by == "us" else SqliteStore(tmp_path / "book.db", owner_seed="s")
+    assert store.read_book().jobs == ()
+    with_job(mover, state="running")
+    assert [j.wanted for j in store.read_book().jobs] == ["run"]
+    mover.want("digits", "cancel", at=5.0, event=an_event())
+    assert [j.wanted for j in store.read_book().jobs] == ["cancel"]
+    mover.apply([AddAttempt(attempt=an_attempt())])
+    assert store.read_book().attempts == (an_attempt(),)
+    with pytest.raises(StaleWrite):
+        mover.apply([AddMachine(machine=a_machine()), SetJob(name="digits", frm="queued", changes={})])
+    assert store.read_book().machines == ()
+    mover.close()
+    store.close()
 
 
 def test_the_book_sums_what_ended_machines_cost_exactly(store: SqliteStore) -> None:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from spotlaunch.core.facts import Unusable
 from spotlaunch.home import Home
-from spotlaunch.storage.unusable import Unusable, note_unusable, read_unusable
+from spotlaunch.storage.unusable import note_unusable, read_unusable
 
 AWS = Unusable(provider="aws", error="NotAuthorized", reason="no key", hint="make one")
 GCP = Unusable(provider="gcp", error="UsageError", reason="no such project")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spotlaunch.core.facts import Pool, Refused
+from spotlaunch.core.facts import Pool
 from spotlaunch.core.settings import Settings
 from spotlaunch.errors import ProviderError
 from spotlaunch_providers.aws.access import Access
 from spotlaunch_providers.aws.errors import UNKNOWN_CALL, code_of
 from spotlaunch_providers.aws.kept import Kept
-from spotlaunch_providers.aws.refusals import NOES, as_error, refused
+from spotlaunch_providers.aws.refusals import NOES, refused
 from spotlaunch_providers.shared.deadline import Deadline
+from spotlaunch_providers.shared.refused import as_error
 
 # The name of a parameter, as AWS publishes the newest image of a kind in each region. This kind has the NVIDIA driver.
 DEFAULT = "/aws/service/deeplearning/ami/{arch}/base-oss-nvidia-driver-gpu-ubuntu-24.04/latest/ami-id"
@@ -79,5 +80,4 @@ class Images:
 
 
 def _no(pool: Pool, said: str) -> ProviderError:
-    no: Refused = refused("InvalidAMIID.NotFound", pool, said=said)
-    return as_error([no])
+    return as_error([refused("InvalidAMIID.NotFound", pool, said=said)])

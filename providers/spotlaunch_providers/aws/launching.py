@@ -17,9 +17,10 @@ from spotlaunch_providers.aws.machines import Instance, instance_of
 from spotlaunch_providers.aws.memory import Memory
 from spotlaunch_providers.aws.network import Network
 from spotlaunch_providers.aws.recipe import Ground, House, recipe
-from spotlaunch_providers.aws.refusals import as_error, ends_the_call, fellows, refused, refused_by
+from spotlaunch_providers.aws.refusals import fellows, refused, refused_by
 from spotlaunch_providers.aws.regions import Regions
 from spotlaunch_providers.shared.deadline import Deadline
+from spotlaunch_providers.shared.refused import as_error, ends_the_call
 
 # What is left of a launch's time must suffice for one more alternative.
 LEAST_S = 10.0

@@ -19,6 +19,7 @@ from spotlaunch_providers.shared.deadline import Deadline
 GROUP = "spotlaunch"
 # Beside it, where a shell was asked for.
 SSH_GROUP = "spotlaunch-ssh"
+SSH_RULE = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 _HOUR_S = 3600.0
 _DUPLICATE = ("InvalidGroup.Duplicate", "InvalidPermission.Duplicate")
 
@@ -147,14 +148,13 @@ class Network:
         return str(made["GroupId"])
 
     def _open(self, region: str, group_id: str, deadline: Deadline) -> None:
-        anybody = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
         try:
             self._access.act(
                 *("authorize_security_group_ingress", ""),
                 region=region,
                 deadline=deadline,
                 GroupId=group_id,
-                IpPermissions=[anybody],
+                IpPermissions=[SSH_RULE],
             )
         except ProviderError as e:
             if code_of(e) not in _DUPLICATE:

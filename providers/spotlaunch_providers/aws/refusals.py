@@ -14,6 +14,7 @@ from spotlaunch import errors
 from spotlaunch.core.facts import Offer, Pool, Refused, Scope
 from spotlaunch_providers.aws.errors import Told, code_of, said_of, told_of
 from spotlaunch_providers.shared.codes import Row
+from spotlaunch_providers.shared.refused import of_error
 
 # `pool`: the type in its zone and market. `quota`: the region's types of the same quota, in this market; see
 # `fellows`. `spot`: this market everywhere.
@@ -174,13 +175,7 @@ def refused_by(error: errors.ProviderError, pool: Pool) -> Refused | None:
         return None
     # No permission, too many calls: it is the same for every pool. A region that does not answer is alone in that.
     here = pool.region if isinstance(error, errors.Transient) else ""
-    return Refused(
-        scope=Scope(provider=pool.provider, region=here),
-        error=type(error).__name__,
-        reason=error.message,
-        hint=error.hint,
-        retry_after_s=error.retry_after_s,
-    )
+    return of_error(error, Scope(provider=pool.provider, region=here))
 
 
 def fellows(no: Refused, offer: Offer, others: Sequence[Offer]) -> list[Refused]:
@@ -204,18 +199,6 @@ def quota_of(pool: Pool) -> str:
     letters = _QUOTAS[pool.market]
     family = pool.instance_type.partition(".")[0]
     return letters.get(family[:2]) or letters.get(family[:1], "")
-
-
-def as_error(noes: Sequence[Refused]) -> errors.ProviderError:
-    """The error of the last refusal, which tells of all of them."""
-    last = noes[-1]
-    kind: type[errors.ProviderError] = getattr(errors, last.error)
-    return kind(last.reason, hint=last.hint, refused=noes, retry_after_s=last.retry_after_s)
-
-
-def ends_the_call(no: Refused) -> bool:
-    """Whether no other pool needs to be tried after this: the account itself was turned down."""
-    return no.scope == Scope(provider=no.scope.provider)
 
 
 def _scope(reach: Reach, pool: Pool) -> Scope:

@@ -13,7 +13,7 @@ from spotlaunch.errors import NotFound, OutcomeUnknown, ProviderError, Transient
 from spotlaunch_providers.aws.access import Access
 from spotlaunch_providers.aws.errors import code_of
 from spotlaunch_providers.aws.images import Images
-from spotlaunch_providers.aws.network import GROUP, Network
+from spotlaunch_providers.aws.network import GROUP, SSH_RULE, Network
 from spotlaunch_providers.aws.offers import NAME
 from spotlaunch_providers.aws.terms import OWNER_TAG
 from spotlaunch_providers.shared.deadline import Deadline
@@ -44,7 +44,6 @@ class Trial:
 def trials(access: Access, settings: Settings, *, deadline: Deadline) -> Sequence[Trial]:
     """A trial for each call that launching, listing and ending make."""
     t = _Trying(access, settings, deadline)
-    anybody = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     key = "spotlaunch-check"
     made: dict[str, Callable[[], str]] = {
         "ec2:DescribeInstanceTypeOfferings": t.asking(
@@ -58,7 +57,7 @@ def trials(access: Access, settings: Settings, *, deadline: Deadline) -> Sequenc
         ),
         "ec2:CreateSecurityGroup": t.dry("create_security_group", GroupName=GROUP, Description="check"),
         "ec2:AuthorizeSecurityGroupIngress": t.dry(
-            "authorize_security_group_ingress", GroupId=f"sg-{_NONE}", IpPermissions=[anybody]
+            "authorize_security_group_ingress", GroupId=f"sg-{_NONE}", IpPermissions=[SSH_RULE]
         ),
         "ec2:ImportKeyPair": t.dry("import_key_pair", KeyName=key, PublicKeyMaterial=b"ssh-ed25519 AAAA"),
         "ec2:DeleteKeyPair": t.dry("delete_key_pair", KeyName=key),

@@ -16,6 +16,7 @@ from spotlaunch_providers.azure.memory import Told
 from spotlaunch_providers.azure.names import of_group
 from spotlaunch_providers.shared.deadline import Deadline
 from spotlaunch_providers.shared.http import Api
+from spotlaunch_providers.shared.times import seconds
 
 _FIELDS = "operationName,resourceId,status,eventTimestamp"
 # Clocks differ, and an eviction is begun before the machine is gone.
@@ -80,12 +81,4 @@ def _time(at: float) -> str:
 
 
 def _seconds(row: Mapping[str, Any]) -> float:
-    return seconds(_text(row, "eventTimestamp")) or 0.0
-
-
-def seconds(text: str) -> float | None:
-    """A time as Azure writes it (up to seven places of a second), or None."""
-    try:
-        return datetime.fromisoformat(text).timestamp() if text else None
-    except ValueError:
-        return None
+    return seconds(row.get("eventTimestamp")) or 0.0

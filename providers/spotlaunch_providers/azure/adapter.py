@@ -9,7 +9,7 @@ from pathlib import Path
 
 from spotlaunch.core.facts import Launched, Offer, Order, SeenMachine, Traits, Want
 from spotlaunch.core.settings import Settings
-from spotlaunch.errors import UsageError
+from spotlaunch.errors import NotAuthorized, UsageError
 from spotlaunch_providers.azure import ending
 from spotlaunch_providers.azure.account import Access, Account, access
 from spotlaunch_providers.azure.arm import Arm
@@ -22,7 +22,6 @@ from spotlaunch_providers.azure.machine import Choices
 from spotlaunch_providers.azure.memory import Memory
 from spotlaunch_providers.azure.network import Networks
 from spotlaunch_providers.shared.deadline import ASK_S
-from spotlaunch_providers.shared.pricesonly import PricesOnly
 
 # Resource Manager lists a machine soon after its PUT is accepted.
 SETTLE_S = 60.0
@@ -32,8 +31,8 @@ _DISK = re.compile(r"[A-Za-z0-9]+_[A-Z]+")
 _SUBNET = re.compile(r"/subscriptions/[\w-]+/resourceGroups/[\w.()-]+/providers/Microsoft\.Network/[\w./-]+", re.I)
 
 
-class AzureProvider(PricesOnly):
-    """Azure as one account sees it, or as anybody does. Without an account there are prices only."""
+class AzureProvider:
+    """Azure as one account sees it, or as anybody does. Without an account all but `offers` raise `NotAuthorized`."""
 
     name = "azure"
 
@@ -52,7 +51,7 @@ class AzureProvider(PricesOnly):
         self._owner, self._now, self._launch_s = owner, now, launch_s
         regions, choices = regions_of(settings), choices_of(settings)
         reach = access(settings)
-        self._reach, self._choices, self._hint = reach, choices, reach.hint
+        self._reach, self._choices = reach, choices
         self._asking = Asking(
             reach,
             regions=regions,
@@ -65,7 +64,6 @@ class AzureProvider(PricesOnly):
         self._networks = Networks(subnets_of(settings))
         self._memory = Memory()
         self.traits = _traits(reach, settle_s)
-        self._listing = self._lister(reach.account, settle_s) if reach.account is not None else None
 
     def offers(self, want: Want) -> Sequence[Offer]:
         """Every GPU size with its price now, also those that this account may not have. See `Provider.offers`."""
@@ -73,8 +71,7 @@ class AzureProvider(PricesOnly):
 
     def launch(self, order: Order) -> Launched:
         """One machine, in a resource group named by the launch key. See `Provider.launch`."""
-        if self._reach.account is None:
-            return super().launch(order)
+        self._account()
         one = Launching(
             order,
             owner=self._owner,
@@ -89,21 +86,28 @@ class AzureProvider(PricesOnly):
 
     def list_machines(self) -> Sequence[SeenMachine]:
         """All machines of this owner in the subscription, and groups that outlived theirs. See `Provider`."""
-        return super().list_machines() if self._listing is None else self._listing.machines()
+        listing = Listing(
+            self._account(),
+            self._reach.redact,
+            owner=self._owner,
+            memory=self._memory,
+            now=self._now,
+            settle_s=self.traits.settle_s,
+        )
+        return listing.machines()
 
     def terminate(self, instance_ids: Sequence[str]) -> dict[str, str]:
         """Ask for the end of all, with all that was made for them. See `Provider.terminate`."""
-        if self._reach.account is None:
-            return super().terminate(instance_ids)
+        self._account()
         return ending.terminate(instance_ids, arm=self._arm, memory=self._memory)
 
-    def _arm(self) -> Arm:
-        assert self._reach.account is not None
-        return Arm(self._reach.account, self._reach.redact)
+    def _account(self) -> Account:
+        if self._reach.account is None:
+            raise NotAuthorized(self.traits.prices_only, hint=self._reach.hint)
+        return self._reach.account
 
-    def _lister(self, account: Account, settle_s: float) -> Listing:
-        redact = self._reach.redact
-        return Listing(account, redact, owner=self._owner, memory=self._memory, now=self._now, settle_s=settle_s)
+    def _arm(self) -> Arm:
+        return Arm(self._account(), self._reach.redact)
 
 
 def regions_of(settings: Settings) -> tuple[str, ...]:

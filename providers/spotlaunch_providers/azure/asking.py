@@ -105,8 +105,10 @@ class Asking:
         if spot and want.gpus:
             calls.append(lambda: placement.scores(api, account, found, cache=self._scores, deadline=hint))
         catalogs, *hints = side_by_side(calls, deadline=deadline, name="azure")
-        if isinstance(catalogs, ProviderError):
+        if isinstance(catalogs, NotAuthorized):
             raise catalogs
+        if isinstance(catalogs, ProviderError):  # late by a hair: as where each of them fails, prices hold
+            catalogs = ({}, {p.region: _unchecked(catalogs) for p in found})
         rates, scores, *_ = [{} if isinstance(h, ProviderError) else h for h in hints] + [{}, {}]
         read, unread = catalogs
         return Known(account=True, skus=read, unread=unread, rates=rates, scores=scores, grid_image=self._grid_image)

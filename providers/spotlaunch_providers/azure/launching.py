@@ -24,9 +24,10 @@ from spotlaunch_providers.azure.machines import pool_of
 from spotlaunch_providers.azure.memory import Memory
 from spotlaunch_providers.azure.names import MADE_AT, MARKET, SIZE, is_key, machine_name, tags
 from spotlaunch_providers.azure.network import Network, Networks
-from spotlaunch_providers.azure.refusals import Refusal, as_error, plain, refusal
+from spotlaunch_providers.azure.refusals import Refusal, plain, refusal
 from spotlaunch_providers.azure.sizes import size_of
 from spotlaunch_providers.shared.deadline import Deadline
+from spotlaunch_providers.shared.refused import as_error, of_error
 
 # Less than this left is not begun on: the answer would be lost.
 _LEAST_S = 5.0
@@ -213,16 +214,8 @@ class Launching:
         except errors.OutcomeUnknown as e:
             return self.looked_up(name, e)
         except (errors.Transient, errors.Throttled) as e:
-            scope = Scope(provider=offer.pool.provider)
-            return Refusal(
-                refused=Refused(
-                    scope=scope,
-                    error=type(e).__name__,
-                    reason=f"{offer.pool}: {e.message}",
-                    hint=e.hint,
-                    retry_after_s=e.retry_after_s,
-                )
-            )
+            no = of_error(e, Scope(provider=offer.pool.provider))
+            return Refusal(refused=replace(no, reason=f"{offer.pool}: {e.message}"))
         if not isinstance(reply.body, dict) or not isinstance(reply.body.get("properties"), dict):
             return self.looked_up(name, errors.OutcomeUnknown("answered with something that is no machine"))
         return self.followed(name, offer, reply.body, str(reply.headers.get("Azure-AsyncOperation") or ""))

@@ -27,7 +27,7 @@ _MACHINES = "providers/Microsoft.Compute/virtualMachines"
 
 
 class Listing:
-    """Lists again and again, and remembers what it saw, to tell why something is no more."""
+    """One listing. ``memory`` knows what earlier ones saw, to tell why something is no more."""
 
     def __init__(
         self,

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from spotlaunch.core.facts import EndReason, Market, Pool, SeenMachine, SeenPhase
-from spotlaunch_providers.azure.activity import seconds
 from spotlaunch_providers.azure.names import (
     KEY,
     MADE_AT,
@@ -21,6 +20,7 @@ from spotlaunch_providers.azure.names import (
     left_id,
     of_group,
 )
+from spotlaunch_providers.shared.times import seconds
 
 _FAILED = frozenset({"failed", "canceled"})
 _POWER: Mapping[str, tuple[SeenPhase, EndReason]] = {
@@ -89,7 +89,7 @@ def _machine(
         instance_id=group,
         pool=pool_of(row),
         phase=phase,
-        started_at=seconds(str(properties.get("timeCreated") or "")),
+        started_at=seconds(properties.get("timeCreated")),
         ending_reason=reason,
         detail=words if reason else "",
         ssh=marks.get(SHELL, ""),  # the name alone: its address is known elsewhere

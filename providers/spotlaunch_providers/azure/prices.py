@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from spotlaunch.core.facts import Market
 from spotlaunch_providers.azure.constants import FOREIGN_REGIONS
+from spotlaunch_providers.shared.times import seconds
 
 _MACHINES = "Virtual Machines"
 # Some rows of H100 sizes say "Srs Win", not "Windows".
@@ -73,7 +73,7 @@ def _read(raw: Any, now: float) -> _Row | None:
     size, region = words["armSkuName"], words["armRegionName"].replace(" ", "").lower()
     if not size or not region or region.startswith(FOREIGN_REGIONS) or not _is_linux_machine(raw, words):
         return None
-    start_s, end_s = _moment(raw.get("effectiveStartDate", _ALWAYS)), _moment(raw.get("effectiveEndDate"))
+    start_s, end_s = seconds(raw.get("effectiveStartDate", _ALWAYS)), seconds(raw.get("effectiveEndDate"))
     if start_s is None or start_s > now:
         return None
     if end_s is not None and (end_s < start_s or end_s <= now):
@@ -105,12 +105,3 @@ def _money(value: Any) -> Decimal | None:
     except InvalidOperation:
         return None
     return amount if amount is not None and amount.is_finite() else None
-
-
-def _moment(text: Any) -> float | None:
-    """Seconds of ``2026-11-01T00:00:00Z``. A time that names no zone is UTC too."""
-    try:
-        time = datetime.fromisoformat(text) if isinstance(text, str) else None
-        return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() if time else None
-    except (ValueError, OverflowError):
-        return None

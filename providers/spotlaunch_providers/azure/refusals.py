@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spotlaunch import errors
 from spotlaunch.core.facts import Offer, Pool, Refused, Scope
 from spotlaunch_providers.azure.errors import Code, found
 from spotlaunch_providers.azure.sizes import SIZES, size_of
 from spotlaunch_providers.shared.redact import Redactor
+from spotlaunch_providers.shared.refused import ends_the_call
 
 # A quota that others of our machines use up is free when they end. One that is too small for the machine rests for
 # as long as the provider's quotas do.
@@ -41,7 +41,7 @@ class Refusal:
     def ends_the_call(self) -> bool:
         """Whether no other alternative needs to be tried: the account itself was turned down, or shall wait."""
         whole = ("NotAuthorized", "OutOfFunds", "Throttled", "Transient")
-        return self.refused.error in whole or self.refused.scope == Scope(provider=self.refused.scope.provider)
+        return self.refused.error in whole or ends_the_call(self.refused)
 
     def also(self, offer: Offer) -> Refused | None:
         """The same refusal of another alternative that it reaches beyond its scope; None if it does not."""
@@ -50,7 +50,7 @@ class Refusal:
             return None
         same_family = bool(self.family) and self.family == _family(there)
         too_large = self.left_vcpus is not None and offer.vcpus > self.left_vcpus
-        return _again(self.refused, there) if same_family or too_large else None
+        return replace(self.refused, scope=Scope.of(there)) if same_family or too_large else None
 
 
 def refusal(
@@ -76,20 +76,13 @@ def refusal(
         retry_after_s = NOT_SOLD_REST_S
     refused = _refused(row, row.error.__name__, pool, f"{pool}: {reason}", retry_after_s)
     if namespace := _NAMESPACE.search(said):
-        refused = _hinted(refused, f"az provider register --namespace {namespace[1]}")
+        refused = replace(refused, hint=f"az provider register --namespace {namespace[1]}")
     return Refusal(refused=refused, family=_family(pool) if row.reach == "family-region" else "")
 
 
 def plain(error: type[errors.ProviderError], scope: Scope, reason: str, hint: str = "") -> Refusal:
     """A refusal of our own, before Azure was asked."""
     return Refusal(refused=Refused(scope=scope, error=error.__name__, reason=reason, hint=hint))
-
-
-def as_error(refused: Sequence[Refused]) -> errors.ProviderError:
-    """The error of the last refusal, which tells of all of them."""
-    last = refused[-1]
-    kind: type[errors.ProviderError] = getattr(errors, last.error)
-    return kind(last.reason, hint=last.hint, refused=refused, retry_after_s=last.retry_after_s)
 
 
 def scope_of(reach: str, pool: Pool) -> Scope:
@@ -124,26 +117,6 @@ def _quota(row: Code, offer: Offer, limit: int, used: int, more: int) -> Refusal
 def _refused(row: Code, error: str, pool: Pool, reason: str, retry_after_s: float | None, reach: str = "") -> Refused:
     scope = scope_of(reach or row.reach, pool)
     return Refused(scope=scope, error=error, reason=reason, hint=row.hint, retry_after_s=retry_after_s)
-
-
-def _again(refused: Refused, pool: Pool) -> Refused:
-    return Refused(
-        scope=Scope.of(pool),
-        error=refused.error,
-        reason=refused.reason,
-        hint=refused.hint,
-        retry_after_s=refused.retry_after_s,
-    )
-
-
-def _hinted(refused: Refused, hint: str) -> Refused:
-    return Refused(
-        scope=refused.scope,
-        error=refused.error,
-        reason=refused.reason,
-        hint=hint,
-        retry_after_s=refused.retry_after_s,
-    )
 
 
 def _family(pool: Pool) -> str:

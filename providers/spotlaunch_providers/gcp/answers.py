@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from spotlaunch.errors import InvalidOrder, Transient
+from spotlaunch_providers.shared.deadline import Deadline
+from spotlaunch_providers.shared.http import Api
 
 T = TypeVar("T")
 
+PAGE = 500
 _ODD, _ODD_HINT = "answered in a form that is not documented", "try again; if it stays so, report it"
 
 
@@ -32,9 +35,25 @@ def next_token(page: Any) -> str:
     return str(mapping(page).get("nextPageToken") or "")
 
 
-def filtered(ask: Callable[[Mapping[str, str]], T], names: str) -> T:
-    """What ``ask`` gets with a filter on names, else without: it saves pages, and readers leave out the rest anyway."""
+def filtered(ask: Callable[[Mapping[str, str]], T], words: str) -> T:
+    """What ``ask`` gets with a filter, else without: it saves pages, and readers leave out the rest anyway."""
     try:
-        return ask({"filter": f'name eq "{names}"'})
+        return ask({"filter": words})
     except InvalidOrder:
         return ask({})
+
+
+def aggregated(
+    api: Api, path: str, read: Callable[[Mapping[str, Any]], Iterable[T]], *, words: str, deadline: Deadline
+) -> list[T]:
+    """What ``read`` finds on all pages of an aggregated list that pass the filter ``words``; whole, or it raises."""
+
+    def rows(filter_: Mapping[str, str]) -> list[T]:
+        def page(token: str) -> Any:
+            params = {**filter_, "maxResults": str(PAGE), **({"pageToken": token} if token else {})}
+            return api.get(path, deadline=deadline, params=params)
+
+        pages = api.pages(page, next_token, deadline=deadline)
+        return [row for p in pages for row in understood(lambda p=p: list(read(mapping(p))))]  # type: ignore[misc]
+
+    return filtered(rows, words)

@@ -19,7 +19,7 @@ from spotlaunch.errors import InvalidOrder, NotFound, OutcomeUnknown, ProviderEr
 from spotlaunch_providers.gcp import advice, families, histories, shapes
 from spotlaunch_providers.gcp.account import Account
 from spotlaunch_providers.gcp.advice import History
-from spotlaunch_providers.gcp.answers import filtered, mapping, next_token, understood
+from spotlaunch_providers.gcp.answers import aggregated, mapping, understood
 from spotlaunch_providers.gcp.cache import Cache
 from spotlaunch_providers.gcp.offers import Seen
 from spotlaunch_providers.gcp.pricelist import list_prices
@@ -30,8 +30,6 @@ from spotlaunch_providers.shared.http import Api
 from spotlaunch_providers.shared.side_by_side import side_by_side
 
 T = TypeVar("T")
-
-PAGE = 500
 
 # Parts of the whole time, after which the rest is left to what comes later.
 HISTORIES_UNTIL, PRICES_UNTIL, SCORES_UNTIL = 0.7, 0.85, 0.9
@@ -132,15 +130,8 @@ class Asking:
         return self.account.sells_on_demand
 
     def _listed(self, kind: str, names: str, read: Callable[[Mapping[str, Any]], Any]) -> list[Any]:
-        def page(token: str, words: Mapping[str, str]) -> Any:
-            params = {**words, "maxResults": str(PAGE), **({"pageToken": token} if token else {})}
-            return self.api.get(f"{self.path}/aggregated/{kind}", deadline=self.deadline, params=params)
-
-        def rows(words: Mapping[str, str]) -> list[Any]:
-            pages = self.api.pages(lambda token: page(token, words), next_token, deadline=self.deadline)
-            return [item for p in pages for item in understood(lambda p=p: list(read(mapping(p))))]  # type: ignore[misc]
-
-        return filtered(rows, names)
+        path, words = f"{self.path}/aggregated/{kind}", f'name eq "{names}"'
+        return aggregated(self.api, path, read, words=words, deadline=self.deadline)
 
     # -- advice ------------------------------------------------------------------------------------------
 

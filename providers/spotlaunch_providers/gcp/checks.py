@@ -64,7 +64,7 @@ def _listed(account: Account, path: str, deadline: Deadline) -> tuple[str, str]:
         params = {**words, "maxResults": "500"}
         return account.compute().get(f"{path}/aggregated/machineTypes", deadline=deadline, params=params)
 
-    answer = filtered(page, f"{families.ANY_SERIES}-.*")
+    answer = filtered(page, f'name eq "{families.ANY_SERIES}-.*"')
     found = understood(lambda: [shapes.built_in(zone, m) for zone, m in shapes.machine_types(answer)])
     return next(((s.machine_type, s.zone) for s in found if s is not None), (_TYPE, _ZONE))
 

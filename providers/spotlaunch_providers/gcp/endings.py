@@ -8,8 +8,9 @@ from typing import Any
 
 from spotlaunch.core.facts import EndReason
 from spotlaunch_providers.gcp.errors import mappings
-from spotlaunch_providers.gcp.machines import Listed, seconds
+from spotlaunch_providers.gcp.machines import Listed
 from spotlaunch_providers.gcp.names import is_ours, tail
+from spotlaunch_providers.shared.times import seconds
 
 # Operations that Google makes by itself [the first DOC, the others MEM]. One that is not here says nothing.
 BY_GOOGLE: Mapping[str, EndReason] = {

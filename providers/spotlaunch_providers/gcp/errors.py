@@ -38,80 +38,41 @@ def _read(error: type[errors.ProviderError], message: str, hint: str = "", *, qu
     return Code(error, "account", message, hint, quotes)
 
 
-def _expired() -> Code:
-    return _read(errors.NotAuthorized, "the credentials are not good any more", f"run `{LOGIN}`")
-
-
-def _disabled() -> Code:
-    return _read(
-        errors.NotAuthorized,
-        "an API is not enabled in the project: {service}",
-        "run `gcloud services enable {service}`, or open https://console.cloud.google.com/apis/library/{service}",
-    )
-
-
-def _forbidden() -> Code:
-    return _read(errors.NotAuthorized, "the account may not do this", _ROLES, quotes=True)
-
-
-def _throttled() -> Code:
-    return _read(errors.Throttled, "too many calls a minute", "wait a minute")
-
-
-def _broken() -> Code:
-    return _read(errors.Transient, "something broke at Google", "try again")
-
-
-def _dry() -> Code:
-    return Code(errors.NoCapacity, "pool", "the zone has no such machine to give now")
-
-
-def _quota() -> Code:
-    return Code(errors.QuotaExceeded, "quota", "the project's quota is used up", _QUOTA, quotes=True)
-
-
-def _taken_while_made() -> Code:
-    return Code(errors.NoCapacity, "pool", "the machine was taken away while it was being made", quotes=True)
-
-
-def _no_address() -> Code:
-    return Code(errors.QuotaExceeded, "region", "the subnet has no address left", "widen the subnet")
-
-
-def not_there() -> Code:
-    """The order names a thing, or a place, that the project does not have."""
-    return Code(errors.InvalidOrder, "pool", "Google does not have what the machine needs", _SETTINGS, quotes=True)
-
-
-def _misfit() -> Code:
-    return Code(errors.InvalidOrder, "pool", "Google does not make such a machine", _SETTINGS, quotes=True)
-
-
-def _policy() -> Code:
-    told = "a policy of the organization forbids it"
-    return _read(errors.NotAuthorized, told, "ask who administers it", quotes=True)
-
-
-def _lost() -> Code:
-    return Code(errors.OutcomeUnknown, "account", "something broke at Google while it made the machine")
-
+_EXPIRED = _read(errors.NotAuthorized, "the credentials are not good any more", f"run `{LOGIN}`")
+_DISABLED = _read(
+    errors.NotAuthorized,
+    "an API is not enabled in the project: {service}",
+    "run `gcloud services enable {service}`, or open https://console.cloud.google.com/apis/library/{service}",
+)
+_FORBIDDEN = _read(errors.NotAuthorized, "the account may not do this", _ROLES, quotes=True)
+_THROTTLED = _read(errors.Throttled, "too many calls a minute", "wait a minute")
+_BROKEN = _read(errors.Transient, "something broke at Google", "try again")
+_DRY = Code(errors.NoCapacity, "pool", "the zone has no such machine to give now")
+_USED_UP = Code(errors.QuotaExceeded, "quota", "the project's quota is used up", _QUOTA, quotes=True)
+_TAKEN_WHILE_MADE = Code(errors.NoCapacity, "pool", "the machine was taken away while it was being made", quotes=True)
+_NO_ADDRESS = Code(errors.QuotaExceeded, "region", "the subnet has no address left", "widen the subnet")
+# The order names a thing, or a place, that the project does not have.
+NOT_THERE = Code(errors.InvalidOrder, "pool", "Google does not have what the machine needs", _SETTINGS, quotes=True)
+_MISFIT = Code(errors.InvalidOrder, "pool", "Google does not make such a machine", _SETTINGS, quotes=True)
+_POLICY = _read(errors.NotAuthorized, "a policy of the organization forbids it", "ask who administers it", quotes=True)
+_LOST = Code(errors.OutcomeUnknown, "account", "something broke at Google while it made the machine")
 
 # Fact sheet, 2.5. Reads meet the first half; the second half is what operations of a launch end in.
 CODES: Mapping[str, Code] = {
     # who asks
-    "authError": _expired(),
-    "ACCESS_TOKEN_EXPIRED": _expired(),
-    "CREDENTIALS_MISSING": _expired(),
-    "UNAUTHENTICATED": _expired(),
+    "authError": _EXPIRED,
+    "ACCESS_TOKEN_EXPIRED": _EXPIRED,
+    "CREDENTIALS_MISSING": _EXPIRED,
+    "UNAUTHENTICATED": _EXPIRED,
     "ACCESS_TOKEN_SCOPE_INSUFFICIENT": _read(
         errors.NotAuthorized, "the credentials lack the scope cloud-platform", f"run `{LOGIN}`"
     ),
-    "accessNotConfigured": _disabled(),
-    "SERVICE_DISABLED": _disabled(),
-    "forbidden": _forbidden(),
-    "IAM_PERMISSION_DENIED": _forbidden(),
-    "PERMISSIONS_ERROR": _forbidden(),
-    "PERMISSION_DENIED": _forbidden(),
+    "accessNotConfigured": _DISABLED,
+    "SERVICE_DISABLED": _DISABLED,
+    "forbidden": _FORBIDDEN,
+    "IAM_PERMISSION_DENIED": _FORBIDDEN,
+    "PERMISSIONS_ERROR": _FORBIDDEN,
+    "PERMISSION_DENIED": _FORBIDDEN,
     "USER_PROJECT_DENIED": _read(
         errors.NotAuthorized,
         "the credentials may not use the quota of their project",
@@ -124,10 +85,10 @@ CODES: Mapping[str, Code] = {
         errors.OutOfFunds, "the project has no billing account", "open https://console.cloud.google.com/billing"
     ),
     # how often
-    "rateLimitExceeded": _throttled(),
-    "userRateLimitExceeded": _throttled(),
-    "RATE_LIMIT_EXCEEDED": _throttled(),
-    "RESOURCE_EXHAUSTED": _throttled(),
+    "rateLimitExceeded": _THROTTLED,
+    "userRateLimitExceeded": _THROTTLED,
+    "RATE_LIMIT_EXCEEDED": _THROTTLED,
+    "RESOURCE_EXHAUSTED": _THROTTLED,
     # what
     "notFound": _read(errors.NotFound, "there is no such thing", quotes=True),
     "NOT_FOUND": _read(errors.NotFound, "there is no such thing", quotes=True),
@@ -136,28 +97,28 @@ CODES: Mapping[str, Code] = {
     "badRequest": _read(errors.InvalidOrder, "Google does not understand the question", quotes=True),
     "required": _read(errors.InvalidOrder, "Google misses something in the question", quotes=True),
     "INVALID_ARGUMENT": _read(errors.InvalidOrder, "Google does not understand the question", quotes=True),
-    "CONDITION_NOT_MET": _policy(),
-    "conditionNotMet": _policy(),
+    "CONDITION_NOT_MET": _POLICY,
+    "conditionNotMet": _POLICY,
     # their side
-    "internalError": _broken(),
-    "backendError": _broken(),
-    "INTERNAL": _broken(),
-    "UNAVAILABLE": _broken(),
-    "DEADLINE_EXCEEDED": _broken(),
+    "internalError": _BROKEN,
+    "backendError": _BROKEN,
+    "INTERNAL": _BROKEN,
+    "UNAVAILABLE": _BROKEN,
+    "DEADLINE_EXCEEDED": _BROKEN,
     # launches
-    "ZONE_RESOURCE_POOL_EXHAUSTED": _dry(),
-    "ZONE_RESOURCE_POOL_EXHAUSTED_WITH_DETAILS": _dry(),
-    "RESOURCE_POOL_EXHAUSTED": _dry(),
-    "resource_availability": _dry(),
-    "insufficientCapacity": _dry(),
-    "stockout": _dry(),
-    "UNSUPPORTED_OPERATION": _taken_while_made(),
-    "RESOURCE_NOT_READY": _taken_while_made(),
-    "RESOURCE_NOT_FOUND": _taken_while_made(),
-    "QUOTA_EXCEEDED": _quota(),
-    "quotaExceeded": _quota(),
-    "IP_SPACE_EXHAUSTED": _no_address(),
-    "IP_SPACE_EXHAUSTED_WITH_DETAILS": _no_address(),
+    "ZONE_RESOURCE_POOL_EXHAUSTED": _DRY,
+    "ZONE_RESOURCE_POOL_EXHAUSTED_WITH_DETAILS": _DRY,
+    "RESOURCE_POOL_EXHAUSTED": _DRY,
+    "resource_availability": _DRY,
+    "insufficientCapacity": _DRY,
+    "stockout": _DRY,
+    "UNSUPPORTED_OPERATION": _TAKEN_WHILE_MADE,
+    "RESOURCE_NOT_READY": _TAKEN_WHILE_MADE,
+    "RESOURCE_NOT_FOUND": _TAKEN_WHILE_MADE,
+    "QUOTA_EXCEEDED": _USED_UP,
+    "quotaExceeded": _USED_UP,
+    "IP_SPACE_EXHAUSTED": _NO_ADDRESS,
+    "IP_SPACE_EXHAUSTED_WITH_DETAILS": _NO_ADDRESS,
     "resourceInUseByAnotherResource": Code(errors.Transient, "pool", "it is in use by something else"),
     "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE": Code(errors.Transient, "pool", "it is in use by something else"),
     "RESOURCE_OPERATION_RATE_EXCEEDED": Code(errors.Throttled, "zone", "too many changes to one resource"),
@@ -170,11 +131,11 @@ CODES: Mapping[str, Code] = {
 OF_LAUNCHES: Mapping[str, Code] = {
     **{code: row for code, row in CODES.items() if row.error is not errors.Transient or row.reach != "account"},
     **dict.fromkeys(
-        ("internalError", "backendError", "INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL_ERROR"), _lost()
+        ("internalError", "backendError", "INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL_ERROR"), _LOST
     ),
-    **dict.fromkeys(("notFound", "NOT_FOUND"), not_there()),
+    **dict.fromkeys(("notFound", "NOT_FOUND"), NOT_THERE),
     **dict.fromkeys(
-        ("invalid", "invalidParameter", "badRequest", "required", "INVALID_ARGUMENT", "INVALID_USAGE"), _misfit()
+        ("invalid", "invalidParameter", "badRequest", "required", "INVALID_ARGUMENT", "INVALID_USAGE"), _MISFIT
     ),
     **dict.fromkeys(
         ("forbidden", "IAM_PERMISSION_DENIED", "PERMISSIONS_ERROR", "PERMISSION_DENIED"),

@@ -27,10 +27,11 @@ from spotlaunch_providers.gcp.errors import judge as judge_read
 from spotlaunch_providers.gcp.listing import every
 from spotlaunch_providers.gcp.machines import PLACED, is_mine, pool
 from spotlaunch_providers.gcp.names import insert_token, instance_id, machine_name
-from spotlaunch_providers.gcp.refusing import as_error, left, of_all, refusals, too_dear
+from spotlaunch_providers.gcp.refusing import left, refusals, too_dear
 from spotlaunch_providers.gcp.verdicts import Verdict, verdict
 from spotlaunch_providers.shared.deadline import Deadline
 from spotlaunch_providers.shared.http import Reply
+from spotlaunch_providers.shared.refused import as_error, of_error
 
 LAUNCH_S = 60.0  # for the whole launch, with all its alternatives
 INSERT_S = 30.0  # Google accepts an insert within seconds
@@ -112,7 +113,7 @@ class Launching:
             return self._after_a_lost_answer(offer.pool.zone, e), None
         except errors.ProviderError as e:
             # Said by nobody at Google: the sign-in, or the network before the call. It is so for all of them.
-            self._refused.append(of_all(offer, e))
+            self._refused.append(of_error(e, Scope(provider=offer.pool.provider)))
             return None, None
         if said is None:
             return self._got(offer), None

@@ -11,9 +11,9 @@ from typing import Any
 
 from spotlaunch.core.facts import Pool, SeenMachine
 from spotlaunch_providers.gcp.blueprint import KEY
-from spotlaunch_providers.gcp.machines import seconds
 from spotlaunch_providers.gcp.offers import NAME
 from spotlaunch_providers.gcp.shapes import region_of
+from spotlaunch_providers.shared.times import seconds
 
 # A disk is made before the machine that it is for, so a young one may still get its machine.
 LEAST_AGE_S = 600.0

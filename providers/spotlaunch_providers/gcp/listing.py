@@ -11,13 +11,12 @@ from spotlaunch.core.facts import SeenMachine
 from spotlaunch.errors import InvalidOrder, NotFound, ProviderError
 from spotlaunch_providers.gcp import endings, leftovers
 from spotlaunch_providers.gcp.account import Account
-from spotlaunch_providers.gcp.answers import mapping, next_token, understood
+from spotlaunch_providers.gcp.answers import PAGE, aggregated, mapping, understood
 from spotlaunch_providers.gcp.blueprint import OWNER
 from spotlaunch_providers.gcp.endings import Ending
 from spotlaunch_providers.gcp.machines import Listed, is_mine, listed, on_page
 from spotlaunch_providers.shared.deadline import Deadline
 
-PAGE = 500
 LIST_S = 30.0
 REASON_TRIES = 4  # an operation may show a little after what it did
 GONE_S = 600.0  # so long a machine that is gone is listed with its reason
@@ -27,24 +26,9 @@ LEFTOVERS_EVERY_S = 600.0
 def every(
     account: Account, path: str, what: str, words: str, deadline: Deadline
 ) -> list[tuple[str, Mapping[str, Any]]]:
-    """Zone and thing, of all pages of an aggregated list that pass the filter ``words``; whole, or it raises.
-
-    A filter that Google does not take is left out: readers choose by themselves anyway.
-    """
-    api = account.compute()
-
-    def page(token: str, filter_: Mapping[str, str]) -> Any:
-        params = {**filter_, "maxResults": str(PAGE), **({"pageToken": token} if token else {})}
-        return api.get(f"{path}/aggregated/{what}", deadline=deadline, params=params)
-
-    def rows(filter_: Mapping[str, str]) -> list[tuple[str, Mapping[str, Any]]]:
-        pages = api.pages(lambda token: page(token, filter_), next_token, deadline=deadline)
-        return [row for p in pages for row in understood(lambda p=p: list(on_page(mapping(p), what)))]  # type: ignore[misc]
-
-    try:
-        return rows({"filter": words})
-    except InvalidOrder:
-        return rows({})
+    """Zone and thing, of all pages of an aggregated list that pass the filter ``words``; whole, or it raises."""
+    api, where = account.compute(), f"{path}/aggregated/{what}"
+    return aggregated(api, where, lambda page: on_page(page, what), words=words, deadline=deadline)
 
 
 @dataclass(kw_only=True, slots=True)

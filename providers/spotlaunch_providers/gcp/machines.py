@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from spotlaunch.core.facts import Market, Pool, SeenMachine, SeenPhase
@@ -13,6 +12,7 @@ from spotlaunch_providers.gcp.blueprint import KEY, KEY_ITEM, OWNER, SSH_ITEM, S
 from spotlaunch_providers.gcp.names import instance_id, tail
 from spotlaunch_providers.gcp.offers import NAME
 from spotlaunch_providers.gcp.shapes import region_of
+from spotlaunch_providers.shared.times import seconds
 
 # All words of the discovery document of 2026-11-06.
 PHASES: Mapping[str, SeenPhase] = {
@@ -90,14 +90,6 @@ def pool(zone: str, instance: Mapping[str, Any]) -> Pool:
             name = f"{name}+{int(gpu.get('acceleratorCount') or 0)}x{tail(gpu.get('acceleratorType'))}"
     market: Market = "spot" if (instance.get("scheduling") or {}).get("provisioningModel") == "SPOT" else "on-demand"
     return Pool(provider=NAME, region=region_of(zone), zone=zone, instance_type=name, market=market)
-
-
-def seconds(timestamp: object) -> float | None:
-    """Seconds since the epoch, of a time in RFC 3339; None where there is none."""
-    try:
-        return datetime.fromisoformat(str(timestamp)).timestamp() if timestamp else None
-    except ValueError:
-        return None
 
 
 def _items(instance: Mapping[str, Any]) -> dict[str, str]:

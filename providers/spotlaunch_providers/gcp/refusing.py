@@ -43,17 +43,6 @@ def too_dear(offer: Offer, cap: object) -> Refused:
     return Refused(scope=Scope.of(offer.pool), error="PriceTooLow", reason=reason)
 
 
-def of_all(offer: Offer, error: errors.ProviderError) -> Refused:
-    """A call that could not be made: no other alternative's could."""
-    return Refused(
-        scope=Scope(provider=offer.pool.provider),
-        error=type(error).__name__,
-        reason=error.message,
-        hint=error.hint,
-        retry_after_s=error.retry_after_s,
-    )
-
-
 def left(rest: Sequence[Offer], refused: Iterable[Refused], verdict: Verdict | None, offer: Offer) -> list[Offer]:
     """The alternatives that are still worth a call. Where Google names zones with capacity, other zones of the same
     machine come last."""
@@ -65,13 +54,6 @@ def left(rest: Sequence[Offer], refused: Iterable[Refused], verdict: Verdict | N
     return sorted(
         open_, key=lambda o: (o.pool.instance_type, o.pool.market) == same and o.pool.zone not in verdict.zones
     )
-
-
-def as_error(refused: Sequence[Refused]) -> errors.ProviderError:
-    """The error of the last refusal, which tells of all."""
-    last = refused[-1]
-    kind: type[errors.ProviderError] = getattr(errors, last.error)
-    return kind(last.reason, hint=last.hint, refused=refused, retry_after_s=last.retry_after_s)
 
 
 def _scope(verdict: Verdict, offer: Offer) -> Scope:

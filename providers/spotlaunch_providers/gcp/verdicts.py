@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from spotlaunch import errors
-from spotlaunch_providers.gcp.errors import OF_LAUNCHES, SERVICE, Code, mappings, not_there, reasons
+from spotlaunch_providers.gcp.errors import NOT_THERE, OF_LAUNCHES, SERVICE, Code, mappings, reasons
 
 # What is the same for each machine of an order, whichever zone and type it has.
 _ABOUT_ALL = re.compile(r"/images/|/networks/|serviceAccount|service account|resource\.(?:metadata|labels|networkInt)")
@@ -60,7 +60,7 @@ def verdict(error: Mapping[str, Any], *, status: int = 0) -> Verdict:
     elif code.reach == "pool" and "/subnetworks/" in said:
         code = replace(code, reach="region")
     elif "access is unauthorized" in said and "ocation" in said:
-        code = replace(not_there(), reach="zone")  # how Google says that it keeps a zone from a project
+        code = replace(NOT_THERE, reach="zone")  # how Google says that it keeps a zone from a project
     return Verdict(code, said, _zones(listed), status)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -62,18 +61,6 @@ def refusal(code: str, pool: Pool, **words: object) -> Refused:
         hint=known.hint,
         retry_after_s=known.retry_after_s,
     )
-
-
-def ends_the_call(refused: Refused) -> bool:
-    """Whether no other pool needs to be tried after this: the account itself was turned down."""
-    return refused.scope == Scope(provider=refused.scope.provider)
-
-
-def as_error(refused: Sequence[Refused]) -> errors.ProviderError:
-    """The error of the last refusal, which tells of all of them."""
-    last = refused[-1]
-    kind = next(c.error for c in CODES.values() if c.error.__name__ == last.error)
-    return kind(last.reason, hint=last.hint, refused=refused, retry_after_s=last.retry_after_s)
 
 
 def _scope(reach: Reach, pool: Pool) -> Scope:

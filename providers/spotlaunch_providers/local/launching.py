@@ -17,10 +17,11 @@ from spotlaunch.core.facts import Launched, Offer, Order, Pool, Refused
 from spotlaunch.errors import InvalidOrder, OutcomeUnknown
 from spotlaunch_providers.local import machines
 from spotlaunch_providers.local.counters import Counters
-from spotlaunch_providers.local.errors import as_error, ends_the_call, refusal
+from spotlaunch_providers.local.errors import refusal
 from spotlaunch_providers.local.files import machine_name, parse_name
 from spotlaunch_providers.local.market import Market, MarketPool
 from spotlaunch_providers.local.offers import refuse
+from spotlaunch_providers.shared.refused import as_error, ends_the_call
 
 HANG_WITHIN_S = 3.0  # a machine that hangs does so within this time after its boot
 

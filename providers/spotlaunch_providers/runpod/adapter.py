@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from spotlaunch.core.facts import Launched, Offer, Offers, Order, SeenMachine, Traits, Want
-from spotlaunch.errors import ProviderError
+from spotlaunch.errors import NotAuthorized, ProviderError
 from spotlaunch_providers.runpod import figures
 from spotlaunch_providers.runpod.asking import Asking
 from spotlaunch_providers.runpod.credentials import HINT
@@ -18,7 +18,6 @@ from spotlaunch_providers.runpod.machines import Machines
 from spotlaunch_providers.runpod.offers import CLOUDS, catalog_lots, counts, offer
 from spotlaunch_providers.runpod.pods import Container
 from spotlaunch_providers.shared.deadline import ASK_S, Deadline
-from spotlaunch_providers.shared.pricesonly import PricesOnly
 from spotlaunch_providers.shared.side_by_side import side_by_side
 
 NO_KEY = f"no credentials: prices only; {HINT}"
@@ -46,10 +45,11 @@ def traits(*, prices_only: str, image: str) -> Traits:
     )
 
 
-class RunpodProvider(PricesOnly):
-    """A `Provider`. ``container``: what holds where a job's order does not say.
+class RunpodProvider:
+    """A `Provider`. Without a key all but `offers` raise `NotAuthorized`.
 
-    ``now``, ``ask_s`` and ``launch_s`` (seconds for a whole question, and a whole launch) are for tests.
+    ``container``: what holds where a job's order does not say. ``now``, ``ask_s`` and ``launch_s`` (seconds for a whole
+    question, and a whole launch) are for tests.
     """
 
     name = "runpod"
@@ -67,29 +67,29 @@ class RunpodProvider(PricesOnly):
         found = asking.credentials.key
         self._container = container or Container()
         self.traits = traits(prices_only="" if found else NO_KEY, image=self._container.image)
-        self._hint = "" if found else HINT
         self._asking = asking
         self._machines = Machines(asking, owner=owner, now=now)
         self._now, self._ask_s, self._launch_s = now, ask_s, launch_s
 
     def launch(self, order: Order) -> Launched:
         """A pod named after the launch key. A name is no token: a second call makes a second pod."""
-        if self.traits.prices_only:
-            self._refuse()
+        self._needs_key()
         deadline = Deadline(self._launch_s)
         return Launching(order, self._asking, container=self._container, deadline=deadline).run()
 
     def list_machines(self) -> Sequence[SeenMachine]:
         """The pods whose names begin with ``sl-<owner>-``, in pages of a thousand."""
-        if self.traits.prices_only:
-            self._refuse()
+        self._needs_key()
         return self._machines.seen()
 
     def terminate(self, instance_ids: Sequence[str]) -> dict[str, str]:
         """Deletes the pods, and with them their disks: a pod that is only stopped bills on."""
-        if self.traits.prices_only:
-            self._refuse()
+        self._needs_key()
         return self._machines.end(instance_ids)
+
+    def _needs_key(self) -> None:
+        if self.traits.prices_only:
+            raise NotAuthorized(self.traits.prices_only, hint=HINT)
 
     def offers(self, want: Want) -> Sequence[Offer]:
         """Every GPU of the catalog that is wanted, in each size, data center and cloud. None of them is spot.

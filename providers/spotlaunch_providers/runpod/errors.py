@@ -7,7 +7,7 @@ mistake of ours. Words are compared in lower case. Sources: runpod/docs and what
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from spotlaunch import errors
@@ -130,18 +130,6 @@ def own(which: str, pool: Pool, **words: object) -> Refused:
     """An alternative that the adapter turned down itself; ``words`` fill the row's message."""
     code = OWN[which]
     return refusal(code, pool, code.message.format(pool=pool, type=pool.instance_type, **words))
-
-
-def ends_the_call(refused: Refused) -> bool:
-    """Whether no other alternative needs to be tried after this."""
-    return refused.scope == Scope(provider=refused.scope.provider)
-
-
-def as_error(refused: Sequence[Refused]) -> errors.ProviderError:
-    """The error of the last refusal, which tells of all of them."""
-    last = refused[-1]
-    kind: type[errors.ProviderError] = getattr(errors, last.error)
-    return kind(last.reason, hint=last.hint, refused=refused, retry_after_s=last.retry_after_s)
 
 
 def judge_create(reply: Reply) -> errors.ProviderError | None:

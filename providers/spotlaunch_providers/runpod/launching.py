@@ -14,6 +14,7 @@ from spotlaunch_providers.runpod import errors, pods
 from spotlaunch_providers.runpod.asking import Asking
 from spotlaunch_providers.runpod.offers import instance_type
 from spotlaunch_providers.shared.deadline import Deadline
+from spotlaunch_providers.shared.refused import as_error, ends_the_call
 
 # A whole launch. A create that is begun late would be cut off, and nobody knew what came of it.
 LAUNCH_S = 60.0
@@ -48,13 +49,13 @@ class Launching:
             if isinstance(got, Launched):
                 return got
             self.refused.append(got)
-            if errors.ends_the_call(got) or (self.forbidden >= FORBIDDEN_MOST and not self.may_create):
+            if ends_the_call(got) or (self.forbidden >= FORBIDDEN_MOST and not self.may_create):
                 break
         if self.forbidden and not self.may_create:
             # It is the key then, and says nothing of these pools.
             self.refused = [r for r in self.refused if r.error != errors.FORBIDDEN.error.__name__]
             self.refused.append(errors.own("key", self.order.alternatives[0].pool))
-        raise errors.as_error(self.refused)
+        raise as_error(self.refused)
 
     def unfit(self, offer: Offer) -> Refused | None:
         """Why no call is made for this one."""

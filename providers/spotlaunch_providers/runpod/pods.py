@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +14,7 @@ from spotlaunch.core.facts import EndReason, Offer, Order, Pool, SeenMachine, Se
 from spotlaunch.core.gpus import canonical
 from spotlaunch_providers.runpod import ending, figures
 from spotlaunch_providers.runpod.offers import COMMUNITY, REGIONS, SECURE, dollars, instance_type
+from spotlaunch_providers.shared.times import seconds
 
 _CUDA = re.compile(r"(?<![a-z])cu(?:da)?[:-]?(\d{2})\.?(\d)")
 
@@ -149,7 +149,7 @@ def machine(pod: Mapping[str, Any], *, asked: bool) -> SeenMachine:
         instance_id=str(pod["id"]),
         pool=pool_of(pod),
         phase=phase,
-        started_at=_at(pod.get("createdAt")),
+        started_at=seconds(pod.get("createdAt")),
         ending_reason=reason,
         detail=detail,
         ssh=_ssh(pod),
@@ -189,13 +189,6 @@ def _ssh(pod: Mapping[str, Any]) -> str:
         if isinstance(port, Mapping) and port.get("private") == 22 and port.get("ip") and port.get("public"):
             return f"root@{port['ip']}:{port['public']}"
     return ""
-
-
-def _at(text: Any) -> float | None:
-    try:
-        return datetime.fromisoformat(text).timestamp() if isinstance(text, str) else None
-    except ValueError:
-        return None
 
 
 def _upper(word: Any) -> str:

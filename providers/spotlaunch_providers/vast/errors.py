@@ -9,7 +9,7 @@ from __future__ import annotations
 import email.utils
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from spotlaunch import errors
@@ -60,14 +60,6 @@ TOO_LONG = Code(errors.InvalidOrder, "cloud", f"Vast.ai takes {MOST_COMMAND_BYTE
 TOO_DEAR = Code(errors.PriceTooLow, "pool", "it costs more than the cap")
 OTHER = Code(errors.NoCapacity, "pool", "another machine was given, and ended at once")
 _HALF_MADE = Code(errors.NoCapacity, "machine", "the machine did not start")
-
-_KINDS = {
-    kind.__name__: kind
-    for kind in (
-        *(errors.NoCapacity, errors.QuotaExceeded, errors.PriceTooLow, errors.NotAuthorized, errors.OutOfFunds),
-        *(errors.InvalidOrder, errors.Throttled, errors.Transient, errors.NotFound),
-    )
-}
 
 STATUS: Mapping[int, Code] = {
     400: Code(errors.InvalidOrder, "pool", "the request is not accepted"),
@@ -173,13 +165,6 @@ def scope(reach: Reach, pool: Pool) -> Scope:
 def refused(code: Code, pool: Pool, said: str = "") -> Refused:
     """An alternative that we turn down ourselves, before or after its create."""
     return Refusal(code, _told(code.message, said)).of(pool)
-
-
-def as_error(refused: Sequence[Refused]) -> errors.ProviderError:
-    """The error of the last refusal, which tells of all of them."""
-    last = refused[-1]
-    kind = _KINDS[last.error]
-    return kind(last.reason, hint=last.hint, refused=refused, retry_after_s=last.retry_after_s)
 
 
 def _code(status: int, code: str, said: str) -> Code | None:

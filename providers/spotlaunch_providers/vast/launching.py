@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from spotlaunch.core.facts import Launched, Offer, Order, Refused, Scope
 from spotlaunch.errors import InvalidOrder, NotFound, OutcomeUnknown, ProviderError, Throttled, Transient
 from spotlaunch_providers.shared.deadline import Deadline
+from spotlaunch_providers.shared.refused import as_error, ends_the_call, of_error
 from spotlaunch_providers.vast import figures
 from spotlaunch_providers.vast.asking import Asking, Row
-from spotlaunch_providers.vast.errors import Refusal, as_error
+from spotlaunch_providers.vast.errors import Refusal
 from spotlaunch_providers.vast.renting import agreed_usd_hour, another, body, turned_down
 
 
@@ -39,7 +40,7 @@ class Launching:
             if isinstance(got, Launched):
                 return got
             told.append(got)
-            if got.scope == Scope(provider=offer.pool.provider) or creates >= figures.MOST_CREATES:
+            if ends_the_call(got) or creates >= figures.MOST_CREATES:
                 break
         if not told:
             raise InvalidOrder("an order without alternatives")
@@ -57,13 +58,7 @@ class Launching:
             return no.of(offer.pool)
         except (Throttled, Transient) as e:
             # It surely never arrived. The same holds for the alternatives after it.
-            return Refused(
-                scope=Scope(provider=offer.pool.provider),
-                error=type(e).__name__,
-                reason=e.message,
-                hint=e.hint,
-                retry_after_s=e.retry_after_s,
-            )
+            return of_error(e, Scope(provider=offer.pool.provider))
         except OutcomeUnknown as e:
             e.refused = tuple(told)
             raise

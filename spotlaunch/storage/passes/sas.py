@@ -92,36 +92,21 @@ class _Signing:
     def directory(self, path: str) -> str:
         from azure.storage.blob import generate_blob_sas
 
-        depth = len(path.split("/"))
-        return str(
-            generate_blob_sas(
-                self.account, self._container, path, permission=FOLDER_MAY, expiry=self._until,
-                is_directory=True, sdd=depth, protocol=self._protocol(), **self._with,
-            )
-        )  # fmt: skip
+        return self._sign(generate_blob_sas, path, may=FOLDER_MAY, is_directory=True, sdd=len(path.split("/")))
 
     def container(self) -> str:
         from azure.storage.blob import generate_container_sas
 
-        return str(
-            generate_container_sas(
-                self.account, self._container, permission=FOLDER_MAY, expiry=self._until,
-                protocol=self._protocol(), **self._with,
-            )
-        )  # fmt: skip
+        return self._sign(generate_container_sas, may=FOLDER_MAY)
 
     def blob(self, key: str) -> str:
         from azure.storage.blob import generate_blob_sas
 
-        return str(
-            generate_blob_sas(
-                self.account, self._container, key, permission=OBJECT_MAY, expiry=self._until,
-                protocol=self._protocol(), **self._with,
-            )
-        )  # fmt: skip
+        return self._sign(generate_blob_sas, key, may=OBJECT_MAY)
 
-    def _protocol(self) -> str:
-        return "https"
+    def _sign(self, make: Callable[..., Any], *name: str, may: str, **more: Any) -> str:
+        what = {"permission": may, "expiry": self._until, "protocol": "https", **more}
+        return str(make(self.account, self._container, *name, **what, **self._with))
 
 
 def account_key() -> str:

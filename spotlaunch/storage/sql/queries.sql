@@ -2,6 +2,10 @@
 -- `{billed}` stand for the columns of that noun, `{?job}` and so on for as many question marks
 -- (storage/queries.py fills them in), so that this file and the dataclasses cannot drift apart.
 
+-- name: others
+-- A number that is another one once another connection (of another process, mostly) has changed the book.
+PRAGMA data_version
+
 -- name: live_jobs
 -- Jobs that are not over, and over ones which still have a machine; oldest first.
 SELECT {job} FROM jobs

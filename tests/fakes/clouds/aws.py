@@ -81,7 +81,6 @@ class FakeAws(AwsMachines):
     def answer(self, request: Request) -> tuple[Response, list[Fault]]:
         scope = _SCOPE.fullmatch(request.headers.get("Authorization", ""))
         region, service = (scope["region"], scope["service"]) if scope else ("none", "ec2")
-        self._local.cut = False
         if request.method == "GET" or request.path.startswith("/-/"):
             self._local.service = "s3"
             return super().answer(request)
@@ -89,8 +88,6 @@ class FakeAws(AwsMachines):
         action = self._action(service, request)
         named = Request(**{**vars(request), "path": f"/{service}/{region}/{action}"})
         response, hits = super().answer(named)
-        if self._local.cut:
-            hits = [*hits, Fault(kind="drop")]
         if any(f.kind == "clock-skew" and abs(f.seconds) > 300 for f in hits):
             return self._skewed(service), hits
         return response, hits

@@ -6,8 +6,7 @@ import base64
 import binascii
 import json
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -81,14 +80,6 @@ class AwsMachines(AwsMetadata, AwsMarket):
         self._breaks_after = False
         self.rebalance_at = {}
 
-    @contextmanager
-    def serving(self, port: int = 0) -> Iterator[str]:
-        with super().serving(port) as url:
-            try:
-                yield url
-            finally:
-                self.close()
-
     def close(self) -> None:
         """End every process of a machine."""
         self.fleet.close()
@@ -150,7 +141,7 @@ class AwsMachines(AwsMetadata, AwsMarket):
     def run_instances(self, request: Request) -> Response:
         asked, region = read("RunInstances", request.form), request.found["region"]
         if when := self._cut():
-            self._local.cut = True
+            self.cut()
             if when == "before":
                 return Response()
         with self._lock:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import base64
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -152,26 +150,12 @@ class Estate(Wire):
         """End all machines' processes."""
         self.fleet.close()
 
-    @contextmanager
-    def serving(self, port: int = 0) -> Iterator[str]:
-        with super().serving(port) as url:
-            try:
-                yield url
-            finally:
-                self.close()
-
     # -- how it works ------------------------------------------------------------------------------------
 
     def answer(self, request: Request) -> tuple[Response, list[Fault]]:
-        self._local.cut = False
         with self._lock:
             self._pass_time()
-        response, hits = super().answer(request)
-        return response, [*hits, Fault(kind="drop")] if self._local.cut else hits
-
-    def cut(self) -> None:
-        """The answer to this call does not arrive."""
-        self._local.cut = True
+        return super().answer(request)
 
     def lost(self) -> str:
         """When the answer to this launch is lost: "before", "after", or empty."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -87,14 +85,6 @@ class Life(Operations):
         """No process of any machine is left after this."""
         self.fleet.close()
         self._tell()
-
-    @contextmanager
-    def serving(self, port: int = 0) -> Iterator[str]:
-        with super().serving(port) as url:
-            try:
-                yield url
-            finally:
-                self.close()
 
     # -- how a machine lives -----------------------------------------------------------------------------
 

@@ -38,14 +38,15 @@ class Machines(Life):
                 return Response(body=self._shown(self.tokens[token]))
             cut = self._cuts()
             if cut == "before":
-                self._local.cut = True
+                self.cut()
                 return Response(status=500)
             try:
                 asked = check(request, zone, long_notice=self.long_notice)
             except Refusal as e:
                 return e.response
             response = self._insert(zone, asked, token)
-            self._local.cut = cut == "after"
+            if cut == "after":
+                self.cut()
             return response
 
     def _insert(self, zone: str, asked: dict[str, Any], token: str) -> Response:

@@ -11,7 +11,7 @@ from typing import Any
 from tests.fakes.clouds import gcp_data as data
 from tests.fakes.clouds.fleet import Fleet, Rented
 from tests.fakes.clouds.gcp_rules import compute_error
-from tests.fakes.clouds.server import FakeCloud, Fault, Request, Response
+from tests.fakes.clouds.server import FakeCloud, Request, Response
 
 BASE = f"https://www.googleapis.com/compute/v1/projects/{data.PROJECT}"
 SOFT_OFF_S = 30.0  # between the soft-off and the end of a spot machine
@@ -207,11 +207,6 @@ class Operations(FakeCloud):
             script.lost_after -= 1
             return "after"
         return ""
-
-    def answer(self, request: Request) -> tuple[Response, list[Fault]]:
-        self._local.cut = False
-        response, hits = super().answer(request)
-        return response, [*hits, Fault(kind="drop")] if getattr(self._local, "cut", False) else hits
 
     # -- small things ------------------------------------------------------------------------------------
 

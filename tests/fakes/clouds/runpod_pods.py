@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -139,14 +138,6 @@ class RunpodPods(FakeCloud):
     def close(self) -> None:
         self.fleet.close()
 
-    @contextmanager
-    def serving(self, port: int = 0) -> Iterator[str]:
-        with super().serving(port) as url:
-            try:
-                yield url
-            finally:
-                self.close()
-
     # -- REST --------------------------------------------------------------------------------------------
 
     @route("POST", "/v2/pods")
@@ -156,13 +147,13 @@ class RunpodPods(FakeCloud):
             lost = next((when for when, left in self._lost.items() if left > 0), "")
             if lost:
                 self._lost[lost] -= 1
+        if lost:
+            self.cut()
         if lost == "before":
-            raise ConnectionAbortedError
+            return Response()
         if failure and not failure.endswith("-made"):
             return LAUNCH_FAILURES[failure]
         response = self._create(request)
-        if lost == "after":
-            raise ConnectionAbortedError
         return LAUNCH_FAILURES[failure.removesuffix("-made")] if failure else response
 
     @route("GET", "/v2/pods")

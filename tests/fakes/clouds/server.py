@@ -143,6 +143,13 @@ class FakeCloud:
         """`endless-paging` or `empty-pages` where such a fault hits this call, else an empty text."""
         return str(getattr(self._local, "paging", ""))
 
+    def cut(self) -> None:
+        """The answer to the call at hand does not arrive."""
+        self._local.cut = True
+
+    def close(self) -> None:
+        """The server has ended, and so does what it began. A fake with machines ends them."""
+
     def not_found(self, request: Request) -> Response:
         """For paths without a route. A subclass answers in its cloud's shape."""
         return Response(status=404, body={"error": f"no such path: {request.path}"})
@@ -201,6 +208,7 @@ class FakeCloud:
             server.shutdown()
             server.server_close()
             thread.join()
+            self.close()
 
 
 def route(method: str, pattern: str) -> Callable[[Any], Any]:
@@ -238,6 +246,7 @@ def _handler(cloud: FakeCloud) -> type[BaseHTTPRequestHandler]:
                 headers=dict(self.headers.items()),
                 body=self.rfile.read(length) if length else b"",
             )
+            cloud._local.cut = False
             response, hits = cloud.answer(request)
             self.send(response, {f.kind: f for f in hits})
 
@@ -248,7 +257,7 @@ def _handler(cloud: FakeCloud) -> type[BaseHTTPRequestHandler]:
                 cloud.wait(hits["latency"].seconds)
             if "hang" in hits:
                 cloud.wait(3600)
-            if "drop" in hits or cloud._gone.is_set():
+            if "drop" in hits or cloud._local.cut or cloud._gone.is_set():
                 self.close_connection = True
                 return
             content = response.content

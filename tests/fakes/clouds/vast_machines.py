@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import secrets
-import threading
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
 from tests.fakes.clouds.fleet import Fleet, Rented
-from tests.fakes.clouds.server import FakeCloud, Fault, Request, Response, route
+from tests.fakes.clouds.server import FakeCloud, Request, Response, route
 from tests.fakes.clouds.vast_contracts import Contract, invalid, script_of
 
 FIRST_CONTRACT = 7_835_610
@@ -75,7 +72,6 @@ class VastMachines(FakeCloud):
         self._dry: list[dict[str, str]] = []
         self._failing: list[str] = []
         self._losing = {"before": 0, "after": 0}
-        self._cut = threading.local()
 
     # -- what a test does --------------------------------------------------------------------------------
 
@@ -151,28 +147,14 @@ class VastMachines(FakeCloud):
         """End all machines' processes."""
         self.fleet.close()
 
-    @contextmanager
-    def serving(self, port: int = 0) -> Iterator[str]:
-        """Answer for as long as the context lasts; machines end with it."""
-        try:
-            with super().serving(port) as url:
-                yield url
-        finally:
-            self.close()
-
     # -- creating ----------------------------------------------------------------------------------------
-
-    def answer(self, request: Request) -> tuple[Response, list[Fault]]:
-        self._cut.off = False
-        response, hits = super().answer(request)
-        return response, [*hits, Fault(kind="drop")] if self._cut.off else hits
 
     def create(self, ask_id: int, body: Any) -> Response:
         """A contract for an ask, or a no."""
         with self._lock:
             if self._losing["before"]:
                 self._losing["before"] -= 1
-                self._cut.off = True
+                self.cut()
                 return Response()
             failing = self._failing.pop(0) if self._failing else ""
             if failing in LAUNCH_FAILURES:
@@ -180,7 +162,7 @@ class VastMachines(FakeCloud):
             answer = self._rent(ask_id, body, failing)
             if self._losing["after"] and "new_contract" in (answer.body or {}):
                 self._losing["after"] -= 1
-                self._cut.off = True
+                self.cut()
             return answer
 
     def _rent(self, ask_id: int, body: Any, failing: str) -> Response:

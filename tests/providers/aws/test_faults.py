@@ -56,7 +56,7 @@ def test_a_fault_is_told_in_one_line_within_the_deadline(cloud: FakeAws, make: M
     began = time.monotonic()
     with pytest.raises(error, match=words) as caught:
         make(ask_s=ask_s).offers(WANT)
-    assert time.monotonic() - began < ask_s + 1.5
+    assert time.monotonic() - began < ask_s + 5
     shown = f"{caught.value!r} {caught.value.message} {caught.value.hint}"
     assert not [m for m in MARKERS if m in shown] and "\n" not in shown
     assert caught.value.hint

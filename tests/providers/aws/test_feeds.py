@@ -108,7 +108,7 @@ def test_a_feed_that_fails_is_an_error_in_one_line(
     began = time.monotonic()
     with pytest.raises(error, match=words) as caught:
         public(ask_s=ask_s).offers(gpus("H100"))
-    assert time.monotonic() - began < ask_s + 1.5 and caught.value.hint and not isinstance(caught.value, Throttled)
+    assert time.monotonic() - began < ask_s + 5 and caught.value.hint and not isinstance(caught.value, Throttled)
 
 
 def test_a_feed_that_is_refused_is_asked_once(cloud: FakeAws, public: Make) -> None:

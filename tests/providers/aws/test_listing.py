@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from spotlaunch import errors
 from spotlaunch.core.facts import SeenMachine
+from spotlaunch_providers.aws import ending, listing
 from spotlaunch_providers.aws.adapter import AwsProvider
 from spotlaunch_providers.aws.listing import VOLUMES_S, Listing
 from spotlaunch_providers.aws.machines import instance_of
@@ -176,19 +177,21 @@ def test_machines_of_others_are_not_listed(cloud: FakeAws, make: Make) -> None:
     assert make(regions=EAST).list_machines() == ()
 
 
-def test_a_thousand_machines_cost_one_call_for_each_page(cloud: FakeAws, make: Make) -> None:
+def test_many_machines_cost_one_call_for_each_page(cloud: FakeAws, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "PAGE", 100)
+    monkeypatch.setattr(ending, "BATCH", 20)
     provider = make(regions=EAST)
     one = cloud.instances[launch(provider)]
     rented = cloud.fleet.machines[one.id]
-    for n in range(1199):
+    for n in range(119):
         again = replace(one, id=f"i-{n:017x}", told={**one.told, "InstanceId": f"i-{n:017x}"})
         cloud.instances[again.id] = again
         cloud.fleet.machines[again.id] = replace(rented, id=again.id)
     cloud.calls.clear()
-    assert len(provider.list_machines()) == 1200
+    assert len(provider.list_machines()) == 120
     assert len(cloud.called("DescribeInstances")) == 2 and len(cloud.calls) == 3  # and one for disks
     cloud.calls.clear()
-    assert len(provider.list_machines()) == 1200
+    assert len(provider.list_machines()) == 120
     assert len(cloud.calls) == 2
     cloud.calls.clear()
     assert provider.terminate([m.instance_id for m in provider.list_machines()]) == {}

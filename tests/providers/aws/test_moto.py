@@ -11,8 +11,10 @@ import pytest
 
 from spotlaunch.core.facts import Market, Offer, Order, Pool
 from spotlaunch.core.settings import Settings
+from spotlaunch_providers.aws import regions
 from spotlaunch_providers.aws.access import Access
 from spotlaunch_providers.aws.adapter import AwsProvider
+from spotlaunch_providers.aws.asking import ask_regions
 from tests.fakes.s3 import s3_server
 
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIX+4lUY0LAMYSmLmJBRUAhI5fqLDKMsNCNhpo3SZVWv job"
@@ -25,6 +27,8 @@ def provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsPro
     # moto takes the region out of the signature's scope, and any key.
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-a-secret")
+    # moto builds each region when it is first asked, which takes a while.
+    monkeypatch.setattr(regions, "ask_regions", lambda *a, **k: ask_regions(*a, **k)[:2])
     with s3_server() as url:
         values = {"endpoint": url, "regions": "us-east-1", "image": IMAGE}
         settings = Settings(provider="aws", values=values)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from spotlaunch import errors
 from spotlaunch.core.facts import Offer
 from spotlaunch.core.settings import Settings
 from spotlaunch_providers.azure.adapter import AzureProvider
@@ -57,6 +58,16 @@ def connect(cloud: FakeAzure, tmp_path: Path, clock: Clock) -> Connect:
         return AzureProvider(owner="me", folder=tmp_path / "azure", settings=chosen, ask_s=ask_s, now=clock)
 
     return make
+
+
+@pytest.fixture
+def refused_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody gets a token."""
+
+    def refused(self: object) -> str:
+        raise errors.NotAuthorized("no token: AADSTS7000215", hint="az login")
+
+    monkeypatch.setattr("spotlaunch_providers.azure.credentials.Placeholder.header", refused)
 
 
 @pytest.fixture

@@ -75,13 +75,6 @@ def test_a_group_that_is_going_already_is_done(cloud: FakeAzure, azure: AzurePro
         assert azure.terminate([KEY]) == {}
 
 
-def test_without_a_login_every_end_fails_with_the_reason(
-    cloud: FakeAzure, azure: AzureProvider, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from spotlaunch import errors
-
-    def refused(self: object) -> str:
-        raise errors.NotAuthorized("no token: AADSTS7000215", hint="az login")
-
-    monkeypatch.setattr("spotlaunch_providers.azure.credentials.Placeholder.header", refused)
+@pytest.mark.usefixtures("refused_login")
+def test_without_a_login_every_end_fails_with_the_reason(azure: AzureProvider) -> None:
     assert azure.terminate([KEY, "other"]) == {KEY: "no token: AADSTS7000215"}

@@ -60,7 +60,7 @@ def test_a_fault_of_all_of_azure_has_its_error_within_the_deadline(
         assert caught.value.hint or isinstance(caught.value, errors.Throttled)
         said = f"{caught.value!r} {caught.value.hint}"
         assert SUBSCRIPTION not in said and "deadbeef" not in said and "example.com" not in said
-    assert time.monotonic() - began < ask_s + 1
+    assert time.monotonic() - began < ask_s + 5
 
 
 # The catalog alone fails: prices hold all the same, and each offer says what could not be checked.
@@ -80,7 +80,7 @@ def test_a_catalog_that_fails_costs_only_its_certainty(cloud: FakeAzure, connect
     cloud.fail(kind, path="/skus$")
     began = time.monotonic()
     asked = connect(ask_s=patience(kind)).offers(H100)
-    assert time.monotonic() - began < patience(kind) + 1
+    assert time.monotonic() - began < patience(kind) + 5
     # Of confidential machines it is known without the catalog that nothing starts on them.
     offers = [o for o in asked if "confidential" not in o.extra]
     assert len(offers) >= 100
@@ -137,13 +137,8 @@ def test_a_login_that_does_not_come_about_costs_only_the_certainty(
     assert {o.why for o in offers} == {"could not be checked: no token: Failed to resolve a name"}
 
 
-def test_a_login_that_is_refused_is_told_even_when_the_prices_fail_too(
-    cloud: FakeAzure, connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refused(self: object) -> str:
-        raise errors.NotAuthorized("no token: AADSTS7000215", hint="az login")
-
-    monkeypatch.setattr("spotlaunch_providers.azure.credentials.Placeholder.header", refused)
+@pytest.mark.usefixtures("refused_login")
+def test_a_login_that_is_refused_is_told_even_when_the_prices_fail_too(cloud: FakeAzure, connect: Connect) -> None:
     with pytest.raises(errors.NotAuthorized, match="AADSTS7000215"):
         connect().offers(H100)
     cloud.fail("drop")

@@ -310,13 +310,8 @@ def test_a_group_that_was_there_before_is_never_deleted_unseen(
     assert azure.launch(order()).instance_id == KEY and len(cloud.fleet.up()) == 1
 
 
-def test_a_login_that_is_refused_is_told_as_that_of_the_whole_provider(
-    azure: AzureProvider, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refused(self: object) -> str:
-        raise errors.NotAuthorized("no token: AADSTS7000215", hint="az login")
-
-    monkeypatch.setattr("spotlaunch_providers.azure.credentials.Placeholder.header", refused)
+@pytest.mark.usefixtures("refused_login")
+def test_a_login_that_is_refused_is_told_as_that_of_the_whole_provider(azure: AzureProvider) -> None:
     with pytest.raises(errors.NotAuthorized, match="AADSTS7000215") as caught:
         azure.launch(order(offer(), offer(A100)))
     assert [str(r.scope) for r in caught.value.refused] == ["azure"] and caught.value.hint == "az login"

@@ -293,4 +293,4 @@ def test_a_token_server_that_hangs_does_not_hold_us_up(signing: SigningGcp, key_
     began = time.monotonic()
     with pytest.raises(Transient):
         mine.offers(gpus("B200"))
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 6

@@ -30,7 +30,7 @@ def test_an_id_names_zone_and_machine_and_nothing_waits_for_the_boot(cloud: Fake
     cloud.never_boot()
     began = time.monotonic()
     launched = renting().launch(order())
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 6
     assert launched.instance_id == "us-central1-a/sl-o-job-1-0"
     (machine,) = cloud.fleet.up()
     assert (machine.key, machine.market) == ("sl-o-job-1-0", "spot")
@@ -59,7 +59,7 @@ def test_a_machine_that_waits_for_its_place_is_waited_for_and_no_longer(cloud: F
     cloud.never_boot()
     began = time.monotonic()
     renting().launch(order())
-    assert 0.4 < time.monotonic() - began < 3
+    assert 0.4 < time.monotonic() - began < 8
 
 
 def test_a_machine_that_gets_no_place_for_long_is_left_to_the_listing(
@@ -77,7 +77,7 @@ def test_waiting_that_fails_refuses_nothing(cloud: FakeGcp, renting: Make) -> No
     cloud.fail("forbidden", path="/operations/")
     began = time.monotonic()
     assert renting().launch(order()).refused == ()
-    assert time.monotonic() - began < 2 and len(inserts(cloud)) == 1
+    assert time.monotonic() - began < 6 and len(inserts(cloud)) == 1
 
 
 @pytest.mark.parametrize("how", ["no-wait", "at-once"])
@@ -184,7 +184,7 @@ def test_a_launch_that_gets_no_answer_is_unknown_within_the_deadline(cloud: Fake
     began = time.monotonic()
     with pytest.raises(errors.OutcomeUnknown):
         renting(launch_s=1.0).launch(order(offer(), offer(zone="us-central1-b")))
-    assert time.monotonic() - began < 3 and len(inserts(cloud)) == 1
+    assert time.monotonic() - began < 8 and len(inserts(cloud)) == 1
 
 
 def test_a_key_that_runs_in_another_zone_is_found_though_names_count_in_zones_only(

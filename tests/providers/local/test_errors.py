@@ -4,7 +4,8 @@ import pytest
 
 from spotlaunch import errors
 from spotlaunch.core.facts import Pool
-from spotlaunch_providers.local.errors import CODES, as_error, ends_the_call, refusal
+from spotlaunch_providers.local.errors import CODES, refusal
+from spotlaunch_providers.shared.refused import as_error, ends_the_call
 
 POOL = Pool(provider="local", region="r", zone="z", instance_type="t", market="spot")
 ELSEWHERE = Pool(provider="local", region="r", zone="y", instance_type="t", market="spot")
@@ -32,10 +33,3 @@ def test_every_code_becomes_its_error_and_names_what_it_covers(code: str) -> Non
 @pytest.mark.parametrize("code", ["quota", "unauthorized", "no-funds", "unknown-pool"])
 def test_what_a_person_must_mend_comes_with_a_hint(code: str) -> None:
     assert told(code).hint
-
-
-def test_the_last_refusal_names_the_error_and_all_are_told() -> None:
-    refused = [told("quota"), told("dry")]
-    error = as_error(refused)
-    assert type(error) is errors.NoCapacity
-    assert error.refused == tuple(refused)

@@ -13,12 +13,12 @@ from spotlaunch_providers.runpod.errors import (
     SAID,
     STATUS,
     Code,
-    ends_the_call,
     judge_create,
     own,
     refusal,
 )
 from spotlaunch_providers.shared.http import Reply
+from spotlaunch_providers.shared.refused import ends_the_call
 from tests.fakes.clouds.runpod import FakeRunpod
 from tests.fakes.clouds.runpod_rules import LAUNCH_FAILURES
 from tests.providers.runpod.conftest import Connect

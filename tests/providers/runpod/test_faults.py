@@ -40,7 +40,7 @@ def test_each_fault_is_told_in_one_line_within_the_deadline(
     began = time.monotonic()
     with pytest.raises(error) as caught:
         connect(key=key, ask_s=ask_s).offers(WANT)
-    assert time.monotonic() - began < ask_s + 2.0
+    assert time.monotonic() - began < ask_s + 5
     assert words in caught.value.message
     assert "\n" not in caught.value.message
     assert caught.value.hint or error is Throttled
