@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from spotlaunch.core.facts import Finding
+from spotlaunch.core.facts import Billing, Charge, Finding
 from spotlaunch.core.settings import Setting, Settings
 from spotlaunch.errors import UsageError
 from spotlaunch.ports import Provider
 
 # name -> module with `connect(*, owner: str, folder: Path, settings: Settings) -> Provider`, and where there is
 # something to set or to find out `SETTINGS: Mapping[str, Setting]` and
-# `examine(*, settings: Settings) -> Sequence[Finding]`. The module itself is light; connecting loads the rest.
+# `examine(*, settings: Settings) -> Sequence[Finding]`; where it tells what it has billed, `BILLING: Billing` and
+# `charges(*, settings: Settings, instance_ids, since_at: float, until_at: float) -> Sequence[Charge]`. The module
+# itself is light; connecting loads the rest.
 BUILT_IN = {
     "aws": "spotlaunch_providers.aws",
     "gcp": "spotlaunch_providers.gcp",
@@ -59,6 +61,28 @@ def examine(name: str, *, settings: Settings) -> Sequence[Finding]:
     look = getattr(_module(name), "examine", None)
     findings: Sequence[Finding] = look(settings=settings) if look is not None else ()
     return findings
+
+
+UNTOLD = Billing(why_not="its adapter does not know how to ask", hint="see its own bill")
+
+
+def billing(name: str) -> Billing:
+    """How a provider tells what it bills, and whether it does."""
+    told: Billing = getattr(_module(name), "BILLING", UNTOLD)
+    return told
+
+
+def charges(
+    name: str, *, settings: Settings, instance_ids: Collection[str], since_at: float, until_at: float
+) -> Sequence[Charge]:
+    """What a provider has billed so far for those of these instances that were up between two moments.
+
+    One that it says nothing of is missing. To be asked only where `billing` names no ``why_not``. Raises a
+    `ProviderError` when it cannot be asked.
+    """
+    ask = _module(name).charges
+    found: Sequence[Charge] = ask(settings=settings, instance_ids=instance_ids, since_at=since_at, until_at=until_at)
+    return found
 
 
 def _module(name: str) -> Any:

@@ -300,6 +300,34 @@ class Unusable:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Billing:
+    """How a provider tells what it bills, as data.
+
+    ``why_not`` (with ``hint``): why it cannot be asked what a machine cost, for a person; empty where it can.
+    ``lag_s``: after its end a machine's bill may grow for so long. ``step_usd``: what an amount of one day is rounded
+    to (0: it is not).
+    """
+
+    why_not: str = ""
+    hint: str = ""
+    lag_s: float = 0.0
+    step_usd: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Charge:
+    """What a provider has billed for one instance so far.
+
+    ``machine_usd`` is what stands against the price of its offer; ``storage_usd`` and ``traffic_usd`` come beside it.
+    """
+
+    instance_id: str
+    machine_usd: Decimal
+    storage_usd: Decimal = Decimal(0)
+    traffic_usd: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
     """One thing that `check` found out about a provider: what was tried, whether it is fine, what to do if not.
 

@@ -13,6 +13,7 @@ from tests.bench.commands import environment
 from tests.bench.markets import remember
 
 HEAVY = {"boto3", "botocore", "google", "azure", "obstore", "pydantic", "yaml", "requests", "spotlaunch_providers"}
+HEAVY |= {"numpy", "matplotlib"}
 TELL = """
 import sys
 from spotlaunch.__main__ import run

@@ -12,7 +12,8 @@ from multiprocessing import get_context
 from statistics import mean
 
 from spotlaunch.core.policy import POLICIES
-from spotlaunch.simulate.replay import Run, replay
+from spotlaunch.simulate.replay import Run, Seen, replay
+from tests.evaluation.optima import remembered_usd
 from tests.evaluation.sets import Case
 
 
@@ -81,16 +82,15 @@ def starts_of(case: Case, count: int, seed: int) -> list[int]:
 
 
 def _one(case: Case, *, policies: tuple[str, ...], starts: int, seed: int) -> Found:
-    from spotlaunch.simulate.optimum import optimum_usd  # late: numpy
-
     task, traces = case.task, case.traces
     ticks = starts_of(case, starts, seed)
-    least = optimum_usd(task, traces, ticks)
-    on_demand_usd = task.on_demand_usd_hour * (task.work_s + task.overhead_s) / 3600
-    runs: dict[str, list[Told]] = {}
-    for name in policies:
-        done = [replay(task, traces, start, POLICIES[name]) for start in ticks]
-        runs[name] = [_told(run, best, on_demand_usd) for run, best in zip(done, least, strict=True)]
+    least = remembered_usd(case, ticks)
+    on_demand_usd = task.on_demand_usd
+    runs: dict[str, list[Told]] = {name: [] for name in policies}
+    for start, best in zip(ticks, least, strict=True):
+        seen = Seen(task, traces, start)
+        for name in policies:
+            runs[name].append(_told(replay(task, traces, start, POLICIES[name], seen), best, on_demand_usd))
     return Found(
         cases=[case] * starts,
         optimum_usd=least,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spotlaunch.core.facts import Billing
 from spotlaunch.core.settings import Setting
 
 if TYPE_CHECKING:
@@ -31,6 +32,13 @@ SETTINGS = {
     "advisor_endpoint": Setting(help="where the public feeds are read: /spot-advisor-data.json and /spot.json"),
     "auth": Setting(help="`none`: no credentials, for a server on this computer"),
 }
+
+# [D] A question to Cost Explorer costs $0.01. Per machine it answers only where "resource-level data" was switched on,
+# for the last 14 days, and by tag only where the tag was activated: none of it is so by itself.
+BILLING = Billing(
+    why_not="its Cost Explorer takes $0.01 a question, is a day late, and does not know single machines by itself",
+    hint="activate the cost allocation tag `spotlaunch-key`, and group the bill by it",
+)
 
 
 def connect(*, owner: str, folder: Path, settings: Settings) -> AwsProvider:

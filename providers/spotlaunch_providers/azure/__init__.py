@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spotlaunch.core.facts import Billing
 from spotlaunch.core.settings import Setting
 
 if TYPE_CHECKING:
@@ -32,6 +33,12 @@ SETTINGS: Mapping[str, Setting] = {
     "prices_endpoint": Setting(help="where the retail prices are; https://prices.azure.com, if not set"),
     "auth": Setting(help="`none` for servers on this computer that want no credentials"),
 }
+
+# [D] Cost Management needs a role beside those that launching needs, and some kinds of subscription do not have it.
+BILLING = Billing(
+    why_not="its Cost Management is a day late, and wants a role that launching does not need",
+    hint="in Cost analysis, group by the tag `spotlaunch-key`",
+)
 
 
 def connect(*, owner: str, folder: Path, settings: Settings) -> AzureProvider:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spotlaunch.core.facts import Billing
 from spotlaunch.core.settings import Setting
 
 if TYPE_CHECKING:
@@ -34,6 +35,12 @@ SETTINGS = {
     "service_account": Setting(help="the account that programs on machines act as; none by default"),
     "auth": Setting(help="`none`: no credentials, for a server on this computer"),
 }
+
+# [D] No API tells what was spent; an export of the bill to BigQuery, which somebody must set up, does.
+BILLING = Billing(
+    why_not="Google tells what was billed only through an export to BigQuery",
+    hint="export the bill to BigQuery, and group it by the label `spotlaunch_key`",
+)
 
 
 def connect(*, owner: str, folder: Path, settings: Settings) -> GcpProvider:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spotlaunch.core.facts import Billing
 from spotlaunch.core.settings import Setting
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from spotlaunch_providers.local.adapter import LocalProvider
 
 SETTINGS = {"market": Setting(help="the market file that says what is sold, or `default` for the built-in one")}
+
+BILLING = Billing(why_not="a rehearsal: nothing is billed")
 
 
 def connect(*, owner: str, folder: Path, settings: Settings) -> LocalProvider:

@@ -6,15 +6,16 @@ This module stays light; connecting loads the rest.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spotlaunch.core.facts import Billing
 from spotlaunch.core.settings import Setting
 from spotlaunch.errors import UsageError
 
 if TYPE_CHECKING:
-    from spotlaunch.core.facts import Finding
+    from spotlaunch.core.facts import Charge, Finding
     from spotlaunch.core.settings import Settings
     from spotlaunch_providers.runpod.adapter import RunpodProvider
 
@@ -45,6 +46,18 @@ def connect(*, owner: str, folder: Path, settings: Settings) -> RunpodProvider:
         )
     told = {key: text for key in ("image", "cuda", "registry") if (text := settings.get(key))}
     return RunpodProvider(Asking.of(settings), owner=owner, container=Container(**told))
+
+
+# Bills are made every five minutes [D]. Amounts are not rounded.
+BILLING = Billing(lag_s=600.0)
+
+
+def charges(*, settings: Settings, instance_ids: Collection[str], since_at: float, until_at: float) -> Sequence[Charge]:
+    """What pods have cost so far. See `registry.charges`."""
+    from spotlaunch_providers.runpod.asking import Asking
+    from spotlaunch_providers.runpod.bill import charges as ask
+
+    return ask(Asking.of(settings), instance_ids, since_at=since_at, until_at=until_at)
 
 
 def examine(*, settings: Settings) -> Sequence[Finding]:

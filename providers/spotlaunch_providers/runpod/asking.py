@@ -60,6 +60,11 @@ class Asking:
             found.update((row["id"], row) for row in rows)
         return list(found.values())
 
+    def bill(self, since: str, until: str, *, deadline: Deadline) -> list[Mapping[str, Any]]:
+        """What each pod has cost on each day between two moments (RFC 3339)."""
+        params = {"bucketSize": "day", "startTime": since, "endTime": until}
+        return _rows(self._api.get("/v2/billing/pods", params=params, deadline=deadline), "records")
+
     def create(self, body: Mapping[str, Any], *, deadline: Deadline) -> Mapping[str, Any]:
         """A pod is made: what RunPod tells of it. Asked once.
 

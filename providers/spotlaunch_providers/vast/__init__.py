@@ -5,14 +5,16 @@ This module stays light; connecting loads the rest.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spotlaunch.core.facts import Billing
 from spotlaunch.core.settings import Setting
 
 if TYPE_CHECKING:
-    from spotlaunch.core.facts import Finding
+    from spotlaunch.core.facts import Charge, Finding
     from spotlaunch.core.settings import Settings
     from spotlaunch_providers.vast.adapter import VastProvider
 
@@ -37,6 +39,18 @@ def connect(*, owner: str, folder: Path, settings: Settings) -> VastProvider:
     from spotlaunch_providers.vast.searches import Terms
 
     return VastProvider(Asking.of(settings), Terms.of(settings), owner=owner)
+
+
+# A row for each day and contract, rounded to a tenth of a cent [L]; the present day's grows until it is over [I].
+BILLING = Billing(lag_s=3600.0, step_usd=Decimal("0.001"))
+
+
+def charges(*, settings: Settings, instance_ids: Collection[str], since_at: float, until_at: float) -> Sequence[Charge]:
+    """What contracts have cost so far. See `registry.charges`."""
+    from spotlaunch_providers.vast.asking import Asking
+    from spotlaunch_providers.vast.bill import charges as ask
+
+    return ask(Asking.of(settings), instance_ids, since_at=since_at, until_at=until_at)
 
 
 def examine(*, settings: Settings) -> Sequence[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -90,6 +91,24 @@ class Asking:
         pace = self._new_pace("list")
         for page in self._api.pages(lambda token: self._page(token, pace, deadline), _next, deadline=deadline):
             yield from page["instances"]
+
+    def charges(self, first: int, last: int, *, deadline: Deadline) -> Iterator[Row]:
+        """What each contract has cost on each day between two moments (seconds since the epoch), whole."""
+        pace = self._new_pace("charges")
+        filters = json.dumps({"day": {"gte": first, "lte": last}, "type": {"in": ["instance"]}})
+
+        def ask(token: str) -> Any:
+            pace.wait(deadline)
+            params = {"select_filters": filters, "latest_first": "false", "limit": figures.CHARGES_PAGE}
+            more = {"after_token": token} if token else {}
+            page = self._api.get("/api/v0/charges/", params=params | more, deadline=deadline)
+            rows = page.get("results") if isinstance(page, Mapping) else None
+            if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+                raise Transient("answered without a list of charges", hint="try again")
+            return page
+
+        for page in self._api.pages(ask, _next, deadline=deadline):
+            yield from page["results"]
 
     def destroy(self, contract: str, *, deadline: Deadline) -> None:
         """End a contract, with its disk. Raises `NotFound` where there is none."""

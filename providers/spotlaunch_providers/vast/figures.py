@@ -40,7 +40,7 @@ MIN_RELIABILITY = 0.95
 
 # [D] Seconds that Vast.ai wants between two calls of one kind (`threshold=`), by our names for them. Ours are a little
 # longer, for what comes a little late is followed a little early.
-INTERVALS_S = {"create": 4.5, "destroy": 3.0, "show": 2.0, "list": 1.0}
+INTERVALS_S = {"create": 4.5, "destroy": 3.0, "show": 2.0, "list": 1.0, "charges": 1.0}
 INTERVAL_MARGIN = 1.05
 
 # [D] Who creates too often is refused for so long.
@@ -56,6 +56,7 @@ VERIFY_S = 8.0
 # 1,000 machines are 40 pages.
 LIST_S = 100.0
 PAGE = 25  # [D] rows of the listing at most
+CHARGES_PAGE = 500  # [D] and of the bill
 
 # [D] What runs where the job names no image: Python and CUDA 12.4. It has no curl.
 IMAGE = "pytorch/pytorch:2.5.1-cuda12.4-cudnn9-runtime"

@@ -39,6 +39,7 @@ class Rented:
     price_usd_hour: Decimal
     script: str = field(default="", repr=False)
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    beside_usd_hour: Decimal = Decimal(0)  # the part of the price that a bill shows apart: RunPod's disk
     billed_from: float = 0.0
     boots_at: float = 0.0
     ended_at: float | None = None

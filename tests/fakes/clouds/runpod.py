@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from tests.fakes.clouds.runpod_billing import RunpodBilling
 from tests.fakes.clouds.runpod_data import COMMUNITY, DATA_CENTERS, SECURE, GpuType, gpu_types
 from tests.fakes.clouds.runpod_graphql import execute
 from tests.fakes.clouds.runpod_pods import RunpodPods
@@ -13,7 +14,7 @@ from tests.fakes.clouds.server import Request, Response, route
 OF_AVAILABILITY = ("product", "count", "cloud", "countryCodes", "cudaVersions", "minCudaVersion")
 
 
-class FakeRunpod(RunpodPods):
+class FakeRunpod(RunpodBilling, RunpodPods):
     """RunPod with its catalog and one account. Its pods: `RunpodPods`.
 
     ``keys``: those that are good (None: any). ``strict_ua``: Cloudflare in front refuses Python's default user

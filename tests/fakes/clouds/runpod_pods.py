@@ -352,6 +352,7 @@ class RunpodPods(FakeCloud):
                     key=body["name"],
                     market="on-demand",
                     price_usd_hour=Decimal(str(cost)),
+                    beside_usd_hour=Decimal(str(round(body["disk"] * 0.10 / 730, 6))),
                     script=script_of(body),
                     env={**body.get("env", {}), **self._injected(pod)},
                     billed_from=created_at,

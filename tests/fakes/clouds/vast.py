@@ -8,6 +8,7 @@ import time
 from typing import Any, ClassVar
 
 from tests.fakes.clouds.server import Request, Response, route
+from tests.fakes.clouds.vast_billing import VastBilling
 from tests.fakes.clouds.vast_data import asks
 from tests.fakes.clouds.vast_machines import VastMachines, refusal
 
@@ -29,7 +30,7 @@ NO_LIMIT = 20  # rows, where a query has no limit
 API_ALLOCATES_GB = 8.0
 
 
-class FakeVast(VastMachines):
+class FakeVast(VastBilling, VastMachines):
     """Vast.ai with its hosts' offers and one account.
 
     ``cap``: rows of a search at most, whatever its limit. ``quota_left``: searches until the day's are used up
