@@ -10,7 +10,11 @@ import pytest
 
 # The same examples each time, so that what passed here passes there: a change is not refused for what it did not
 # touch. `HYPOTHESIS_PROFILE=searching` looks for new ones; what that finds becomes a test of its own.
-hypothesis.settings.register_profile("settled", derandomize=True, database=None, max_examples=50)
+# And never refused for being slow: the computer may be busy.
+_SLOW = [hypothesis.HealthCheck.too_slow]
+hypothesis.settings.register_profile(
+    "settled", derandomize=True, database=None, max_examples=50, deadline=None, suppress_health_check=_SLOW
+)
 hypothesis.settings.register_profile("searching", max_examples=1000, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "settled"))
 
