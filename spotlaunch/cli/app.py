@@ -282,7 +282,7 @@ def stats(
         Optional[Path], typer.Option("--import", metavar="FILE", help="Learn what others exported too.")
     ] = None,
 ) -> None:
-    """Show what was learned of pools: how often each takes machines."""
+    """Show how often pools take machines away, and give them."""
     from spotlaunch.cli.options import refuse_beside
     from spotlaunch.cli.stats import export_to, import_from, run
 

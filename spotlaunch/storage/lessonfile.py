@@ -28,7 +28,7 @@ _HINT = "`spotlaunch stats --export FILE` writes such files"
 def write_lessons(path: Path, sources: Iterable[Source]) -> None:
     """Write the file for its owner only, whole or not at all. Raises `UsageError` where it cannot be written, or where
     something else stands."""
-    text = json.dumps({"what": WHAT, "version": VERSION, "sources": [source_json(s) for s in sources]}, indent=1)
+    text = _text(sources)
     if path.exists() and not _is_ours(path):
         raise UsageError(f"{path} is there already, and is no export", hint="choose another name, or remove it")
     new = path.with_name(f"{path.name}.{os.getpid()}.new")
@@ -41,6 +41,17 @@ def write_lessons(path: Path, sources: Iterable[Source]) -> None:
             new.unlink(missing_ok=True)
     except OSError as e:
         raise UsageError(f"{path} cannot be written: {e.strerror or e}", hint="choose another place") from e
+
+
+def _text(sources: Iterable[Source]) -> str:
+    """JSON with a line for each pool, so that a person can see what is told."""
+    found = []
+    for source in sources:
+        pools = ",\n".join(json.dumps(lesson_json(x)) for x in source.lessons)
+        head = json.dumps({"id": source.id, "as_of": source.as_of})[:-1]
+        found.append(f'{head}, "pools": [\n{pools}\n]}}')
+    head = json.dumps({"what": WHAT, "version": VERSION})[:-1]
+    return f'{head}, "sources": [\n' + ",\n".join(found) + "\n]}"
 
 
 def read_lessons(path: Path, *, now: float) -> list[Source]:

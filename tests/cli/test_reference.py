@@ -16,7 +16,7 @@ from spotlaunch.cli.reconcile import compared_json
 from spotlaunch.core.reconcile import Reconciled
 
 from spotlaunch.__main__ import run
-from spotlaunch.cli import billing, overview, pricetable
+from spotlaunch.cli import billing, overview, pricetable, statstable
 from spotlaunch.cli.alert import alert_json
 from spotlaunch.cli.cautions import Caution
 from spotlaunch.cli.check import _provider_row as provider_row
@@ -37,8 +37,10 @@ from spotlaunch.core.condition import parse_alert
 from spotlaunch.core.facts import Finding
 from spotlaunch.core.gpulist import gpu_list
 from spotlaunch.core.ledger import Bill
+from spotlaunch.core.lessons import NOTHING_LEARNED, Lesson
 from spotlaunch.core.observed import Seen, SeenAttempt
 from spotlaunch.core.plan import Asked
+from spotlaunch.core.poolstats import place_stats, pool_stats
 from spotlaunch.core.pricecurve import Low
 from spotlaunch.core.pricelist import Terms, Wish, price_list
 from spotlaunch.core.rank import Ranking
@@ -90,6 +92,8 @@ COMPARISON = comparison_json(
     Comparison(starts=(0,), optimum=(0.5,), jobs={"spot": (SIMULATED,)}),
     exact=True,
 )
+LESSON = Lesson(pool=a_pool(), week={1: (1.0, 0.0)})
+POOL_STATS = pool_stats([LESSON], [], NOTHING_LEARNED, now=0.0, offers={}, on_sale={})
 SECTIONS: list[tuple[str, Callable[[], dict[str, Any]]]] = [
     ("A job", lambda: overview.job_json(LINE, 0.0)),
     ("An attempt", lambda: overview.attempt_json(an_attempt())),
@@ -107,6 +111,8 @@ SECTIONS: list[tuple[str, Callable[[], dict[str, Any]]]] = [
     ("A finding", lambda: asdict(Finding(kind="quota", name="n", ok=True, detail="d"))),
     ("`prices --alert --json`", lambda: {"text": "", **alert_json(parse_alert("H100 < 2"), ROW, 0.0)}),
     ("A point", lambda: point_json(0.0, Low(price_usd_gpu_hour=Decimal(1), pool=a_pool()))),
+    ("A pool and what was learned of it", lambda: statstable.pool_json(POOL_STATS[0])),
+    ("A week of a region", lambda: statstable.place_json(place_stats([LESSON], NOTHING_LEARNED)[0])),
     ("A GPU", lambda: line_json(gpu_list([])[0], 0.0)),
     ("The cheapest of a GPU", lambda: cheapest_json(an_offer(), 0.0)),
     ("A plan", lambda: PLAN),

@@ -36,3 +36,6 @@ def test_every_cloud_sells_launches_takes_away_and_lets_go(tmp_path: Path, monke
             one_at_a_time(ground.register(name))
         ground.nothing_is_left()
         ground.bills_agree(names)
+        told = ground.reconciled()
+        assert {m["provider"] for m in told} == {"runpod", "vast"}
+        assert len(told) >= 4 and all(m["agrees"] for m in told), told

@@ -98,20 +98,32 @@ class FiveClouds(Rehearsal):
         eventually(lambda: not self.awake(), within_s=20)
 
     def bills_agree(self, names: Sequence[str]) -> list[tuple[str, float, float]]:
-        """Our seconds of each machine against its cloud's. Returns all of them: launch key, ours, the cloud's."""
+        """What `cost` says of each machine against its cloud's bill: seconds, and dollars within a second of its price.
+
+        Returns all of them: launch key, our seconds, the cloud's.
+        """
         theirs: dict[str, tuple[float, Decimal]] = {}
         for fake in self.fakes.values():
             theirs |= fake.fleet.bills()
-        compared = []
+        compared, wrong = [], []
         for name in names:
-            for told in json.loads(self.ok("status", name, "--json"))["machines"]:
-                seconds = theirs.pop(told["launch_key"], (0.0, Decimal(0)))[0]
-                compared.append((told["launch_key"], float(told["machine_s"]), seconds))
+            told = json.loads(self.ok("cost", name, "--json"))
+            for line in told["lines"]:
+                seconds, usd = theirs.pop(line["launch_key"], (0.0, Decimal(0)))
+                ours_s, spent, price = (Decimal(line[k]) for k in ("machine_s", "spent_usd", "price_usd_hour"))
+                compared.append((line["launch_key"], float(ours_s), seconds))
+                if abs(float(ours_s) - seconds) > BILL_S or abs(spent - usd) > price * Decimal(BILL_S) / 3600:
+                    wrong.append((line["launch_key"], float(ours_s), seconds, spent, usd))
+            assert sum(Decimal(line["spent_usd"]) for line in told["lines"]) == Decimal(told["total"]["spent_usd"])
         unknown = [key for key in theirs if any(f"-{name}-" in key for name in names)]
         assert not unknown, f"the clouds bill what the book does not know: {unknown}"
-        wrong = [row for row in compared if abs(row[1] - row[2]) > BILL_S]
-        assert not wrong, f"launch key, our seconds, the cloud's: {wrong}"
+        assert not wrong, f"launch key, our seconds, the cloud's, our dollars, the cloud's: {wrong}"
         return compared
+
+    def reconciled(self) -> list[dict[str, Any]]:
+        """What the clouds that tell their bills say of each machine, beside what we booked."""
+        told = json.loads(self.ok("cost", "--reconcile", "--json"))
+        return list(told["machines"])
 
 
 # What each cloud's warning is cut to here: enough for a last checkpoint of a job that saves in milliseconds.

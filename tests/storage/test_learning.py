@@ -202,7 +202,7 @@ SOURCES = st.builds(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(SOURCES, min_size=2, max_size=3))
 def test_the_order_of_imports_does_not_matter(sources: list[Source]) -> None:
     def after(order: Sequence[Source]) -> list[Source]:

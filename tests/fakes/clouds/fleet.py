@@ -153,13 +153,13 @@ class Fleet:
             return [f"machine:{m.id}" for m in self.machines.values() if m.alive] + sorted(self.held)
 
     def bills(self) -> dict[str, tuple[float, Decimal]]:
-        """By launch key: seconds billed, and USD."""
+        """By launch key: seconds billed, and USD at the machine's price (what stands beside it in a bill left out)."""
         now, found = self.now(), {}
         with self._lock:
             for m in self.machines.values():
                 before = found.get(m.key, (0.0, Decimal(0)))
                 seconds = m.billed_s(now)
-                usd = m.price_usd_hour * Decimal(str(seconds)) / 3600
+                usd = (m.price_usd_hour - m.beside_usd_hour) * Decimal(str(seconds)) / 3600
                 found[m.key] = (before[0] + seconds, before[1] + usd)
         return found
 
