@@ -14,6 +14,7 @@ from decimal import Context, Decimal
 from functools import lru_cache
 
 from spotlaunch.core.facts import Offer
+from spotlaunch.core.intervals import SHORTEST_INTERVAL_S, USUAL_WRITE_S, best_interval_s
 from spotlaunch.core.spec import Spec
 
 HOURS_PER_MONTH = Decimal(730)
@@ -30,9 +31,6 @@ MOST_OVERHEAD = 1e9
 # e to the power of this, divided by the smallest interval there is, is still a number.
 _MOST_EXPONENT = 600.0
 
-# Nobody writes checkpoints faster than this, whatever a formula says at absurd rates.
-SHORTEST_INTERVAL_S = 1.0
-
 _SHORT = Context(prec=15)
 
 # No overhead is told apart by more digits of a rate than these (rates are not known so well, and beyond the
@@ -44,10 +42,10 @@ _RATE_DIGITS = 7
 class Work:
     """What a job's checkpoints are like: seconds to write one, its size, seconds between two.
 
-    ``every_s`` None: as often as is best for the interruption rate (`best_interval_s`).
+    ``every_s`` None: as often as is best for the interruption rate (`core.intervals`).
     """
 
-    write_s: float = 60.0
+    write_s: float = USUAL_WRITE_S
     checkpoint_gb: float = 10.0
     every_s: float | None = None
 
@@ -58,22 +56,6 @@ def work_of(spec: Spec) -> Work:
     if every_s is None:
         return usual
     return Work(write_s=min(usual.write_s, every_s * SHARE_WRITING), every_s=every_s)
-
-
-def best_interval_s(rate_per_hour: float, write_s: float) -> float:
-    """Seconds of work between two checkpoints that cost the least, by Daly (2006); infinite at rate 0.
-
-    Young (1974) is ``sqrt(2 * write_s * M)``, with M the mean time between interruptions. Daly adds the next
-    terms of the series, and takes M where writing takes 2 M or longer.
-    """
-    if not rate_per_hour > 0:
-        return math.inf
-    mean_s = 3600.0 / rate_per_hour
-    if write_s >= 2 * mean_s:
-        return max(SHORTEST_INTERVAL_S, mean_s)
-    x = write_s / (2 * mean_s)
-    daly_s = math.sqrt(2 * write_s * mean_s) * (1 + math.sqrt(x) / 3 + x / 9) - write_s
-    return max(SHORTEST_INTERVAL_S, daly_s)
 
 
 LEAST_RATE = 1e-7

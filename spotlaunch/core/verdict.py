@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from spotlaunch.core.effective import best_interval_s
+from spotlaunch.core.intervals import best_interval_s
 from spotlaunch.core.observed import KILLED, Seen, SeenAttempt
 from spotlaunch.core.remarks import Remark, failed_to_resume, middle, quoted, redone_s
 from spotlaunch.core.resuming import resumed
@@ -66,7 +66,7 @@ def measure(seen: Seen, rate_per_hour: float) -> Measures:
         save_s=middle(saves) if saves else None,
         restore_s=middle(restores) if restores else None,
         write_s=write_s,
-        redone_s=max((redone_s(a) for a in seen.taken if a.commits), default=None),
+        redone_s=max(map(redone_s, seen.taken), default=None),
         checkpoint_bytes=max(sizes, default=0),
         rate_per_hour=rate_per_hour,
         interval_s=None if write_s is None else best_interval_s(rate_per_hour, write_s),

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spotlaunch.core.effective import MOST_OVERHEAD, Work, best_interval_s, effective_usd_hour, overhead, work_of
+from spotlaunch.core.effective import MOST_OVERHEAD, Work, effective_usd_hour, overhead, work_of
+from spotlaunch.core.intervals import best_interval_s
 from spotlaunch.core.spec import CheckpointSpec
 from tests.core.worlds import a_spec, an_offer
 

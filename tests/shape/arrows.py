@@ -54,8 +54,8 @@ RULES = {
         "commands are the topmost room; they want things, and speak to no cloud and no agent",
     ),
     "agent": _rule(
-        "agent core.wire errors storage.blobs storage.checkpoints storage.mailbox storage.manifests storage.register"
-        " storage.restore storage.snapshot storage.unbundle",
+        "agent core.intervals core.wire errors storage.blobs storage.checkpoints storage.mailbox storage.manifests"
+        " storage.register storage.restore storage.snapshot storage.unbundle",
         "it runs on a rented machine, with the standard library and obstore: no book, no decision, no cloud",
         types="ports",
     ),
