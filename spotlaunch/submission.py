@@ -3,37 +3,51 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import secrets
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from spotlaunch.core import rules
-from spotlaunch.core.book import Event, Job
+from spotlaunch.core.book import Book, Event, Job
 from spotlaunch.core.choosing import BOTH, is_file_store, want_of
 from spotlaunch.core.condition import Condition
+from spotlaunch.core.draft import Draft
 from spotlaunch.core.effective import work_of
 from spotlaunch.core.facts import Offer, Traits, Want
-from spotlaunch.core.feasible import impossible_limit
+from spotlaunch.core.feasible import CannotBeMet, impossible_deadline, impossible_limit
 from spotlaunch.core.hold import cheapest_now, satisfying
 from spotlaunch.core.names import JOB_NAME_MOST
 from spotlaunch.core.orders import launch_key
-from spotlaunch.core.plan import Asked
+from spotlaunch.core.plan import Asked, World
 from spotlaunch.core.rank import Ranking, Terms, rank
 from spotlaunch.core.spec import Spec
+from spotlaunch.core.standing import stand
+from spotlaunch.core.steering import would_take
 from spotlaunch.core.wire import bundle_key, owner_key
-from spotlaunch.errors import AlreadyExists, BlobsUnavailable, SpotlaunchError, StoreUnavailable, UsageError
+from spotlaunch.errors import (
+    AlreadyExists,
+    BadFile,
+    BlobsUnavailable,
+    Problem,
+    SpotlaunchError,
+    StoreUnavailable,
+    UsageError,
+)
 from spotlaunch.home import Home
 from spotlaunch.market.room import Room
 from spotlaunch.ports import Blobs, Clock, Provider, Store
 from spotlaunch.storage.blobs import open_blobs
 from spotlaunch.storage.bundle import pack
+from spotlaunch.storage.jobfile import place_of
 from spotlaunch.storage.mailbox import Mailbox
 from spotlaunch.storage.pricenotes import PriceNotes
 from spotlaunch.storage.probe import prove_create_only
@@ -53,6 +67,7 @@ class Preview:
 
     ``spot_first`` is whether on-demand candidates wait for patience to run out. ``held``: the job would be held,
     until what, and how far the market is from it; empty where it would not. ``traits``: of the providers asked.
+    ``too_late``: why not even on-demand would meet its deadline.
     """
 
     asked: Asked
@@ -61,6 +76,7 @@ class Preview:
     spot_first: bool
     held: str = ""
     traits: Mapping[str, Traits] = field(default_factory=dict)
+    too_late: CannotBeMet | None = None
 
 
 def store_url(home: Home, spec: Spec) -> str:
@@ -80,6 +96,7 @@ def preview(
 ) -> Preview:
     """Ask the market and rank for ``spec``, as the watchdog would for its first attempt, held until ``when``."""
     job = Job(name=spec.name, spec=spec, submitted_at=clock.now(), store_url=store_url(home, spec))
+    job = replace(job, deadline_at=deadline_at(spec, job.submitted_at))
     asked = _ask(home, want_of(job), providers, clock)
     now = clock.now()
     learned = store.learned(now=now)
@@ -103,10 +120,30 @@ def preview(
     held = ""
     if when is not None and not ranking.candidates:
         held = f"until {when}; {cheapest_now(when, everything) or 'no offer that fits can be had now'}"
-    markets = rules.markets_now(job, now=now, spot_possible=ranking.possible("spot"))
-    first = next((o for o in ranking.candidates if o.pool.market in markets.allowed), None)
-    spot_first = markets.changes_at is not None
-    return Preview(asked=asked, ranking=ranking, first=first, spot_first=spot_first, held=held, traits=terms.traits)
+    if job.steered:
+        world = World(now=now, owner=owner, book=Book(jobs=(job,)), traits=terms.traits, learned=learned)
+        standing = stand(Draft(world), job, ranking, None)
+        first = would_take(job, standing)
+        spot_first = first is not None and first.pool.market == "spot"
+        too_late = impossible_deadline(job, ranking, standing)
+    else:
+        markets = rules.markets_now(job, now=now, spot_possible=ranking.possible("spot"))
+        first = next((o for o in ranking.candidates if o.pool.market in markets.allowed), None)
+        spot_first, too_late = markets.changes_at is not None, None
+    return Preview(
+        asked=asked,
+        ranking=ranking,
+        first=first,
+        spot_first=spot_first,
+        held=held,
+        traits=terms.traits,
+        too_late=too_late,
+    )
+
+
+def deadline_at(spec: Spec, submitted_at: float) -> float | None:
+    """When a job submitted then must have ended, in seconds since the epoch."""
+    return spec.deadline_at if spec.deadline_s is None else submitted_at + spec.deadline_s
 
 
 def _ask(home: Home, want: Want, providers: Mapping[str, Provider], clock: Clock) -> Asked:
@@ -153,6 +190,23 @@ def refuse_limits(spec: Spec, found: Preview) -> None:
         raise SpotlaunchError(found_out.message, hint=found_out.hint)
 
 
+def refuse_deadline(found: Preview, file: str | Path, *, now: float) -> None:
+    """Raise `BadFile` when the deadline of the job in ``file`` cannot be met even on-demand, with the earliest one.
+
+    ``now``: seconds since the epoch.
+    """
+    late = found.too_late
+    if late is None:
+        return
+    hint = late.hint
+    if late.needs_s is not None:
+        earliest = datetime.fromtimestamp(now + 60 * math.ceil(late.needs_s / 60)).astimezone()
+        hint += f", at {earliest:%Y-%m-%d %H:%M %Z}"
+    line, column = place_of(file, "deadline")
+    problem = Problem(line=line, column=column, key="deadline", message=late.message, hint=hint)
+    raise BadFile(str(file), [problem])
+
+
 def longest_cost_usd(spec: Spec, ranking: Ranking) -> Decimal | None:
     """The most that the job's own limits let it cost, on the dearest offer it may take. None: nothing bounds it."""
     bounds = []
@@ -197,6 +251,7 @@ def submit(
         store_region=ref.region,
         start_when="" if when is None else str(when),
     )
+    job = replace(job, deadline_at=deadline_at(spec, job.submitted_at))
     try:
         job = replace(job, bundle=_upload_bundle(home, blobs, job, exclude))
         if spec.ssh:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from spotlaunch.home import Home
 from spotlaunch.registry import provider_names
 from spotlaunch.storage.jobfile import load_job
 from spotlaunch.storage.store import SqliteStore
-from spotlaunch.submission import Preview, preview, refuse_impossible, refuse_limits, submit
+from spotlaunch.submission import Preview, preview, refuse_deadline, refuse_impossible, refuse_limits, submit
 from spotlaunch.watchdog.background import ensure_awake
 from spotlaunch.watchdog.clouds import connect_all, launchable
 from spotlaunch.watchdog.serve import SystemClock
@@ -43,12 +44,16 @@ def run(
         overrides["name"] = name
     spec = load_job(file, names=provider_names(), env=os.environ, overrides=overrides)
     home = Home.find()
+    if condition is not None and (spec.deadline_s is not None or spec.deadline_at is not None or spec.policy):
+        hint = "leave out --when: a policy waits for cheap machines by itself, as long as the deadline allows"
+        raise UsageError("--when does not go with a deadline or a policy in the job file", hint=hint)
     with open_book(home) as store:
         found, missing = _look(home, store, spec, condition)
         known = cautions.of_plan(home, spec, found)
         if not as_json:
             show_plan(spec, found, missing, known)
         refuse_limits(spec, found)
+        refuse_deadline(found, file, now=time.time())
         refuse_impossible(found)
         if dry_run:
             if as_json:

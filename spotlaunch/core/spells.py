@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from spotlaunch.core.facts import Pool
 from spotlaunch.core.hazard import interruptions_expected
@@ -23,7 +24,7 @@ class Spell:
     pool: Pool
     seen_at: float
     since: float | None
-    lost: int = 0
+    lost: float = 0.0
     expected: float = 0.0
 
     @property
@@ -44,11 +45,22 @@ class Spell:
         return replace(self, seen_at=now, since=None, lost=self.lost + 1, expected=self.expected_so_far)
 
 
-def look(known: Iterable[Spell], seen: Mapping[Pool, bool], *, now: float) -> dict[Pool, Spell]:
-    """What is known of pools after a look that found each of ``seen`` up or down. Others stay as they were."""
+def look(
+    known: Iterable[Spell],
+    seen: Mapping[Pool, bool],
+    *,
+    now: float,
+    first: Mapping[Pool, tuple[float, float]] = MappingProxyType({}),
+) -> dict[Pool, Spell]:
+    """What is known of pools after a look that found each of ``seen`` up or down. Others stay as they were.
+
+    ``first``: interruptions and how many were expected, of pools that were not looked at before.
+    """
     spells = {s.pool: s for s in known if s.pool in seen or now - s.seen_at < FORGET_S}
     for pool, up in seen.items():
         before = spells.get(pool)
-        first = Spell(pool=pool, seen_at=now, since=now if up else None)
-        spells[pool] = first if before is None else before.looked(up=up, now=now)
+        if before is None:
+            lost, expected = first.get(pool, (0.0, 0.0))
+            before = Spell(pool=pool, seen_at=now, since=now if up else None, lost=lost, expected=expected)
+        spells[pool] = before.looked(up=up, now=now)
     return spells

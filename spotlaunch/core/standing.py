@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from spotlaunch.core import spells as spelling
@@ -13,6 +13,7 @@ from spotlaunch.core.draft import Draft
 from spotlaunch.core.effective import work_of
 from spotlaunch.core.facts import Offer, Pool, Traits
 from spotlaunch.core.rank import Ranking, allowed_by_where
+from spotlaunch.core.rates import Rates
 from spotlaunch.core.situation import IDLE, ON_DEMAND, Action, Situation, SpotPool
 from spotlaunch.core.spec import Spec
 from spotlaunch.core.spells import Spell
@@ -26,6 +27,11 @@ LAUNCH_S = 60.0
 
 # What on-demand costs where nobody says: so many times the cheapest spot price (the published traces' ratio).
 ON_DEMAND_RATIO = 3.1
+
+# What is known of a pool before a job sees it is worth so many interruptions, and no more than so many times the usual.
+KNOWN_INTERRUPTIONS, MOST_TIMES = 2.0, 5.0
+
+USUAL = Rates()
 
 # Why an offer is down, though it may come back.
 _DOWN = frozenset({"availability", "refusal", "age"})
@@ -54,8 +60,9 @@ def stand(draft: Draft, job: Job, ranking: Ranking, running: Attempt | None) -> 
     tick = tick_s(job.spec, draft.world.traits)
     redo = redo_s(job.spec, tick)
     up, down = _spot(ranking, machine)
-    spells = spelling.look(job.spells, {**dict.fromkeys(down, False), **dict.fromkeys(up, True)}, now=draft.now)
-    pools = [*up, *down]
+    offers, pools = {**down, **up}, [*up, *down]
+    first = _first_known(draft, job, offers)
+    spells = spelling.look(job.spells, {p: p in up for p in pools}, now=draft.now, first=first)
     action: Action = IDLE
     if machine is not None:
         action = pools.index(machine.pool) if machine.pool.market == "spot" else ON_DEMAND
@@ -71,10 +78,9 @@ def stand(draft: Draft, job: Job, ranking: Ranking, running: Attempt | None) -> 
         own_s = start_s if action == ON_DEMAND else _usual_s(draft, machine.pool) + redo
         pending_s = _pending_s(draft, running, machine, own_s, tick)
     waiting_s = 0.0 if job.waiting_since is None else draft.now - job.waiting_since
-    prices = {**{p: o.price_usd_hour for p, o in {**down, **up}.items() if o is not None}}
+    prices = {p: o.price_usd_hour for p, o in offers.items() if o is not None}
     if machine is not None:
         prices[machine.pool] = machine.price_usd_hour
-    offers = {**down, **up}
     return Standing(
         situation=Situation(
             left_s=left_s,
@@ -137,15 +143,39 @@ def _spot(ranking: Ranking, machine: Machine | None) -> tuple[dict[Pool, Offer |
     return up, down
 
 
+def _first_known(draft: Draft, job: Job, offers: Mapping[Pool, Offer | None]) -> dict[Pool, tuple[float, float]]:
+    """Of pools that this job sees for the first time: interruptions seen and expected, by what was known before.
+
+    Where providers and this installation tell more of a pool than that it is like others, that counts as
+    `KNOWN_INTERRUPTIONS` expected, and as many times more or fewer seen as it is taken more or less often than usual.
+    """
+    rates, seen = draft.world.learned.rates, {s.pool for s in job.spells}
+    known = {}
+    for pool, offer in offers.items():
+        if offer is not None and pool not in seen:
+            usual = USUAL.prior(replace(offer, interruptions_per_hour=None))
+            rate = rates.of(offer, draft.now)
+            if rate != usual:
+                known[pool] = (KNOWN_INTERRUPTIONS * min(MOST_TIMES, rate / usual), KNOWN_INTERRUPTIONS)
+    return known
+
+
 def _usual_s(draft: Draft, pool: Pool) -> float:
+    """From a launch in the pool to useful work: as was seen, else as its provider usually takes."""
     traits = draft.world.traits.get(pool.provider)
-    return LAUNCH_S if traits is None else traits.start_s
+    return LAUNCH_S if traits is None else draft.world.learned.boots.of(pool, traits.start_s)
+
+
+def _longest_s(draft: Draft, pool: Pool) -> float:
+    """The same for a promise: not less than its provider usually takes."""
+    traits = draft.world.traits.get(pool.provider)
+    return LAUNCH_S if traits is None else max(traits.start_s, _usual_s(draft, pool))
 
 
 def _start_s(draft: Draft, paid: tuple[Offer, ...], job: Job) -> float:
     """From a launch to useful work on on-demand: of the slowest that may be taken where the best refuse."""
     if paid:
-        return max(_usual_s(draft, o.pool) for o in paid if o.pool.provider == paid[0].pool.provider)
+        return max(_longest_s(draft, o.pool) for o in paid if o.pool.provider == paid[0].pool.provider)
     usable = [
         t.start_s for name, t in draft.world.traits.items() if not allowed_by_where(job.spec, name, draft.world.traits)
     ]

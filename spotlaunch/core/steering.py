@@ -93,6 +93,12 @@ def steer(draft: Draft, job: Job, scene: Scene, asked: Asked, ranking: Ranking) 
         _do(draft, job, scene, action, candidates, why or decision_of(standing, action))
 
 
+def would_take(job: Job, standing: Standing) -> Offer | None:
+    """The first offer that the policy would take for a job as it is now; None where it would wait."""
+    action, _, _ = _ask(job, standing)
+    return next(iter(_candidates(job, standing, action)), None)
+
+
 def _ask(job: Job, standing: Standing) -> tuple[Action, Memory, str]:
     """The policy's answer, its memory, and the reason where it is not the policy's own."""
     s, name = standing.situation, policy_name(job)

@@ -11,7 +11,7 @@ from pathlib import Path
 from spotlaunch.core.jobfile import Examined, Overrides, examine_job
 from spotlaunch.core.spec import Spec
 from spotlaunch.core.units import quoted
-from spotlaunch.core.yamlread import MAX_CHARACTERS
+from spotlaunch.core.yamlread import MAX_CHARACTERS, read_tree
 from spotlaunch.errors import BadFile, Problem, UsageError
 
 _MAX_BYTES = 4 * MAX_CHARACTERS  # no character of UTF-8 takes more than four
@@ -39,6 +39,15 @@ def load_job(
     if examined.spec is None or problems:
         raise BadFile(shown, sorted(problems, key=lambda p: (p.line, p.column)))
     return replace(examined.spec, workdir=str(workdir))
+
+
+def place_of(path: str | Path, key: str) -> tuple[int, int]:
+    """Line and column of a key in a job file that was read before; its first line where it is not there any more."""
+    try:
+        text = Path(path).expanduser().read_text("utf-8-sig", errors="replace")
+    except (OSError, ValueError):
+        return 1, 1
+    return read_tree(text[:MAX_CHARACTERS]).place((key,), of_key=True)
 
 
 def _local(wall_s: float) -> float:

@@ -14,6 +14,7 @@ from typing import Any
 
 from spotlaunch.core.book import Event, Job
 from spotlaunch.core.facts import Launched, Offer, Order, Pool, SeenMachine, Traits, Want
+from spotlaunch.core.lessons import NOTHING_LEARNED, Learned
 from spotlaunch.core.spec import CheckpointSpec, Fallback, Spec
 from spotlaunch.core.wire import Status
 from spotlaunch.errors import NoCapacity
@@ -203,6 +204,13 @@ class TracedCloud:
         return [m for m in self.machines if m.ended_at is None]
 
 
+class Unlearned(SqliteStore):
+    """The book of an installation that draws no lessons for other jobs, for the replay has no other jobs."""
+
+    def learned(self, *, now: float) -> Learned:
+        return NOTHING_LEARNED
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What the watchdog made of the job: its bill, when it ended, and machines that it began."""
@@ -218,7 +226,7 @@ def run(task: Task, traces: Sequence[Sequence[int]], start: int, policy: str) ->
     clock = SimClock()
     began_at = clock.now()
     cloud = TracedCloud(task, traces, start, clock)
-    store = SqliteStore(":memory:", owner_seed="traced")
+    store = Unlearned(":memory:", owner_seed="traced")
     blobs: Any = MemoryBlobs(now=clock.now)
     cloud.mailbox = Mailbox(blobs, JOB)
     spec = Spec(
