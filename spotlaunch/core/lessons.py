@@ -67,6 +67,16 @@ class Learned:
         self.availability = Availability(tries)
         self.boots = BootTimes(boots)
 
+    def beside(self, lived: Mapping[Pool, Lived]) -> Learned:
+        """The same, with these hours added to those that are known."""
+        hours = _Hours(lived)
+        for pool, theirs in self.lived.items():
+            hours.add(pool, theirs.interruptions, theirs.hours)
+        more = Learned(hours.found)
+        more.rates = Rates(more.lived, season=self.season)
+        more.season, more.availability, more.boots = self.season, self.availability, self.boots
+        return more
+
 
 NOTHING_LEARNED = Learned()
 
@@ -76,12 +86,10 @@ def learned_from(
 ) -> Learned:
     """Everything together, what was imported at a discount. ``lived``: our own hours, where they are known newer."""
     own, imported = tuple(own), tuple(imported)
-    hours = _Hours()
+    hours = _Hours(lived or NO_HISTORY)
     weeks: dict[Place, tuple[list[float], list[float]]] = {}
     tries: dict[Pool, list[Try]] = {}
     boots: dict[Kind, list[float]] = {}
-    for pool, seen in (lived or {}).items():
-        hours.add(pool, seen.interruptions, seen.hours)
     for lesson, worth in [*((x, IMPORTED) for x in imported), *((x, 1.0) for x in own)]:
         pool = lesson.pool
         if worth < 1 or lived is None:
@@ -115,8 +123,8 @@ def totals(pairs: Pairs) -> tuple[float, float]:
 class _Hours:
     """What pools lived through, summed."""
 
-    def __init__(self) -> None:
-        self.found: dict[Pool, Lived] = {}
+    def __init__(self, known: Mapping[Pool, Lived] = NO_HISTORY) -> None:
+        self.found = dict(known)
 
     def add(self, pool: Pool, interruptions: float, hours: float) -> None:
         was = self.found.get(pool)

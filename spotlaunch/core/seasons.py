@@ -49,10 +49,11 @@ def by_hour_of_week(since: float, until: float) -> Iterator[tuple[int, float]]:
         for hour in range(WEEK_H):
             yield hour, whole
     at, end = since, since + rest_s
+    hour = hour_of_week(at)
     while at < end:
         edge = (at // HOUR_S + 1) * HOUR_S
-        yield hour_of_week(at), (min(edge, end) - at) / HOUR_S
-        at = edge
+        yield hour, (min(edge, end) - at) / HOUR_S
+        at, hour = edge, (hour + 1) % WEEK_H
 
 
 class Season:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from spotlaunch.core.book import Refusal
 from spotlaunch.core.facts import Market, Pool
 from spotlaunch.core.lessons import BOOTS_KEPT, Learned, Lesson, Source, learned_from, newer
 from spotlaunch.core.rates import Lived
-from spotlaunch.core.seasons import HOUR_S, by_hour_of_week, hour_of_week
+from spotlaunch.core.seasons import HOUR_S, WEEK_H, by_hour_of_week, hour_of_week
 from spotlaunch.storage.database import Database
 from spotlaunch.storage.lessonfile import read_source, source_json
 from spotlaunch.storage.queries import FOLDER, queries
@@ -29,33 +30,35 @@ class Learning:
         self._db = db
         self._q = queries(FOLDER / "learning")
         self._book = queries()
-        self._counted: tuple[float, list[Lesson], list[Lesson]] | None = None
+        self._counted: tuple[float, Learned] | None = None  # without hours of our own
 
     def learned(self, lived: Mapping[Pool, Lived], *, now: float) -> Learned:
         """Everything together. ``lived`` is fresh; the rest was counted within the last `COUNTED_EVERY_S`."""
         counted = self._counted
         if counted is None or not 0 <= now - counted[0] < COUNTED_EVERY_S:
             imported = [lesson for source in self.imported() for lesson in source.lessons]
-            counted = self._counted = (now, self.own(now=now), imported)
-        return learned_from(counted[1], counted[2], lived=lived)
+            counted = self._counted = (now, learned_from(self.own(now=now), imported, lived={}))
+        return counted[1].beside(lived)
 
     def own(self, *, now: float, since: float = 0.0) -> list[Lesson]:
         """What this book saw of each pool from ``since`` on, by pool."""
-        seen: dict[Pool, _Seen] = {}
+        # By the bare cells of a place: a book has many machines, and few pools.
+        seen: defaultdict[tuple[str, ...], _Seen] = defaultdict(_Seen)
         gpus: dict[tuple[str, str], tuple[str, int]] = {}
         with self._db.reading() as sql:
-            for *place, gpu, count, up_at, end, taken in sql.execute(self._q["lived"], {"now": now, "since": since}):
-                pool = _pool(place)
-                gpus[(pool.provider, pool.instance_type)] = (gpu, count)
-                _of(seen, pool).live(max(up_at, since), end, bool(taken))
+            for row in sql.execute(self._q["lived"], {"now": now, "since": since}):
+                place, (gpu, count, up_at, end, taken) = row[:5], row[5:]
+                gpus[place[0], place[3]] = gpu, count
+                seen[place].live(max(up_at, since), end, taken)
                 if up_at >= since:
-                    _of(seen, pool).ask(int(up_at // HOUR_S), granted=1)
+                    seen[place].ask(int(up_at // HOUR_S), granted=1)
             for *place, hour, count in sql.execute(self._q["refused"], (int(since // HOUR_S),)):
-                _of(seen, _pool(place)).ask(hour, refused=count)
+                seen[tuple(place)].ask(hour, refused=count)
             for *place, boot_s in sql.execute(self._q["boots"], (since,)):
-                _of(seen, _pool(place)).boots_s.append(boot_s)
+                seen[tuple(place)].boots_s.append(boot_s)
         return [
-            seen[pool].lesson(pool, *gpus.get((pool.provider, pool.instance_type), ("", 0))) for pool in sorted(seen)
+            found.lesson(_pool(place), *gpus.get((place[0], place[3]), ("", 0)))
+            for place, found in sorted(seen.items(), key=lambda x: x[0])
         ]
 
     def imported(self) -> list[Source]:
@@ -112,36 +115,34 @@ class _Seen:
     """A lesson in the making."""
 
     def __init__(self) -> None:
-        self.week: dict[int, tuple[float, float]] = {}
+        self.hours = [0.0] * WEEK_H
+        self.taken = [0] * WEEK_H
         self.tries: dict[int, tuple[float, float]] = {}
         self.boots_s: list[float] = []  # the newest first
 
-    def live(self, since: float, until: float, taken: bool) -> None:
+    def live(self, since: float, until: float, taken: int) -> None:
         for hour, hours in by_hour_of_week(since, until):
-            was = self.week.get(hour, (0.0, 0.0))
-            self.week[hour] = (was[0] + hours, was[1])
+            self.hours[hour] += hours
         if taken:
-            hour = hour_of_week(until)
-            was = self.week.get(hour, (0.0, 0.0))
-            self.week[hour] = (was[0], was[1] + 1)
+            self.taken[hour_of_week(until)] += 1
 
     def ask(self, hour: int, *, granted: int = 0, refused: int = 0) -> None:
         was = self.tries.get(hour, (0.0, 0.0))
         self.tries[hour] = (was[0] + granted, was[1] + refused)
 
     def lesson(self, pool: Pool, gpu: str, gpu_count: int) -> Lesson:
-        boots_s = tuple(round(s, 1) for s in reversed(self.boots_s[:BOOTS_KEPT]))
-        return Lesson(pool=pool, gpu=gpu, gpu_count=gpu_count, week=self.week, tries=self.tries, boots_s=boots_s)
+        both = enumerate(zip(self.hours, self.taken, strict=True))
+        return Lesson(
+            pool=pool,
+            gpu=gpu,
+            gpu_count=gpu_count,
+            week={hour: (up, float(taken)) for hour, (up, taken) in both if up or taken},
+            tries=self.tries,
+            boots_s=tuple(round(s, 1) for s in reversed(self.boots_s[:BOOTS_KEPT])),
+        )
 
 
-def _of(seen: dict[Pool, _Seen], pool: Pool) -> _Seen:
-    found = seen.get(pool)
-    if found is None:
-        found = seen[pool] = _Seen()
-    return found
-
-
-def _pool(place: list[str]) -> Pool:
+def _pool(place: Sequence[str]) -> Pool:
     provider, region, zone, instance_type, market = place
     which: Market = "spot" if market == "spot" else "on-demand"
     return Pool(provider=provider, region=region, zone=zone, instance_type=instance_type, market=which)
