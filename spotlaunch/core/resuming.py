@@ -7,9 +7,6 @@ from collections.abc import Iterator, Mapping
 from spotlaunch.core.observed import Commit, SavedEntry, Seen, SeenAttempt
 from spotlaunch.core.remarks import Remark, failed_to_resume, middle, quoted
 
-# One program counts the step that it does, the other the step that it has done.
-OFF_BY_ONE = 1
-
 RESUME = "$SPOTLAUNCH_RESUME is the checkpoint to load; it is empty only for a first start"
 
 
@@ -106,7 +103,8 @@ def _least(seen: Seen, after: SeenAttempt, restored: Commit | None) -> int | Non
     if after.resumed_step is None:
         return None
     if after.first_said is None or _same_steps(seen):
-        return after.resumed_step - OFF_BY_ONE
+        # One that counts the step it does goes on with the next, one that saves in the middle does the same again.
+        return after.resumed_step
     commits = [c for a in seen.attempts if a.run == after.run and a.number < after.number for c in a.commits]
     older = [c.said for c in commits if restored is not None and c.at < restored.at and c.said is not None]
     return older[-1] if older else _beginning(seen) + 1

@@ -104,12 +104,12 @@ def redone(seen: Seen) -> Iterator[Remark]:
     if not kept:
         return
     worst = max(kept, key=redone_s)
-    text = f"at most {redone_s(worst):.1f} s of work were done again"
+    text = f"at most {max(map(redone_s, seen.taken)):.1f} s of work were done again"
     steps = [a.last_said - b.resumed_step for a, b in seen.successions if _counts(a, b)]  # type: ignore[operator]
     if steps and max(steps) > 0:
         text += f" ({max(steps)} steps)"
     if gap_s is not None and redone_s(worst) > 2 * gap_s + BLUR_S:
-        text += f", though it saves every {gap_s:.1f} s"
+        text = f"{redone_s(worst):.1f} s of work were done again, though it saves every {gap_s:.1f} s"
         hint = "has it stopped saving after a while, say because it saves only what is the best so far?"
         yield Remark(check="redone", level="bad", text=text, where=worst.place, hint=hint)
     else:

@@ -100,7 +100,7 @@ class Conductor:
     def _room_for_more(self, ends_at: float) -> bool:
         if self._made >= self._wish.kills or time.time() >= ends_at or len(self._runs) >= MOST_RUNS:
             return False
-        if self._made and len(self._runs) > 1:
+        if any(not r.alone for r in self._runs):
             self._tell(f"it is done, and {self._wish.kills - self._made} kills are left: once more")
         return True
 

@@ -47,7 +47,7 @@ class Moments:
         else:
             moment = attempt.running_at + self._patience_s(earlier) * (1 + luck / 4)
         if self.short_s is not None:
-            left_s = self.short_s * 0.7 ** sum(1 for a in earlier if a.run == attempt.run)
+            left_s = self.short_s * max(0.3, 0.85 ** sum(1 for a in earlier if a.run == attempt.run))
             moment = min(moment, attempt.running_at + (0.15 + 0.7 * luck) * left_s)
         return moment
 
