@@ -21,11 +21,12 @@ def best_pool(s: Situation, cap_usd_hour: float) -> int | None:
     """The pool to start in: the cheapest useful hour of those that are up, priced at ``cap_usd_hour`` at most.
 
     None where there is none, or where on-demand would do the same work for less (egress, or a start, can eat up what
-    a short lease saves). What runs already is no answer.
+    a short lease saves). What runs already is no answer, nor is one that is not cheaper than a spot machine that runs.
     """
     best, best_usd_hour = None, math.inf
+    below_usd_hour = s.pools[s.running].price_usd_hour if isinstance(s.running, int) else math.inf
     for i, pool in enumerate(s.pools):
-        if not pool.up or pool.price_usd_hour > cap_usd_hour or i == s.running:
+        if not pool.up or pool.price_usd_hour > cap_usd_hour or pool.price_usd_hour >= below_usd_hour:
             continue
         useful = useful_s(s, i)
         if useful <= 0:

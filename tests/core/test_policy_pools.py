@@ -34,8 +34,9 @@ def test_none_above_the_cap_and_none_that_costs_more_than_on_demand_in_the_end()
     assert best_pool(situation(), 3.0) is None
 
 
-def test_what_runs_is_no_answer() -> None:
-    assert best_pool(situation([pool(usd=1.0), pool(usd=1.5)], running=0), 3.0) == 1
+def test_neither_what_runs_is_an_answer_nor_what_is_dearer_than_that() -> None:
+    assert best_pool(situation([pool(usd=1.0), pool(usd=1.5)], running=0), 3.0) is None
+    assert best_pool(situation([pool(usd=1.0), pool(usd=1.5)], running=1), 3.0) == 0
 
 
 def test_a_lease_is_worth_no_more_than_the_work_that_is_left() -> None:
