@@ -32,11 +32,12 @@ def test_the_list_is_what_the_adapter_and_check_ask(connect: Connect, cloud: Fak
     cloud.exit(pod_id)
     provider.list_machines()
     provider.terminate([pod_id])
+    runpod.charges(settings=settings(cloud, key=KEY), instance_ids={pod_id}, since_at=0.0, until_at=1.0)
     asked = made(cloud)
     assert asked == set(listed())
     cloud.calls.clear()
     runpod.examine(settings=settings(cloud, key=KEY))
-    assert made(cloud) == asked - {"POST /v2/pods"}
+    assert made(cloud) == asked - {"POST /v2/pods", "GET /v2/billing/pods"}
 
 
 def test_the_list_says_what_changes_something() -> None:

@@ -21,6 +21,7 @@ CATEGORIES = {
     "PUT /api/v0/asks/{id}/": "instance_write",
     "POST /api/v0/instances/{id}/ssh/": "instance_write",
     "DELETE /api/v0/instances/{id}/": "instance_write",
+    "GET /api/v0/charges/": "billing_read",
 }
 
 
@@ -32,6 +33,7 @@ def test_the_list_has_exactly_the_calls_that_are_made(connect: Connect, cloud: F
     cloud.preempt(machine)
     provider.list_machines()
     provider.terminate([machine])
+    vast.charges(settings=settings(cloud, key=KEY), instance_ids={machine}, since_at=0.0, until_at=1.0)
     made = {f"{c.method} {re.sub('/[0-9]+/', '/{id}/', c.path)}" for c in cloud.calls}
     listed = dict(re.findall(r"^\| `([A-Z]+ [^`]+)` \| `(\w+)` \|", PAGE.read_text(), re.MULTILINE))
     assert set(listed) == made
