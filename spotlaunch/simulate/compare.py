@@ -11,6 +11,7 @@ import random
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -26,7 +27,7 @@ WORTH_SHARING = 500_000
 OPTIMUM_DECISIONS = 3
 
 # Starts that are handed to a process at once.
-PORTION = 16
+PORTION = 32
 
 Progress = Callable[[float], None]
 
@@ -102,8 +103,13 @@ def _shared_out(
         return
     context = get_context("spawn")  # a fork of a process with threads may hang
     with ProcessPoolExecutor(min(cores, len(portions)), mp_context=context, initializer=_begin) as pool:
+        done = 0
         try:
-            yield from pool.map(work, portions)
+            for found in pool.map(work, portions):
+                done += 1
+                yield found
+        except BrokenProcessPool:  # killed, or not to be begun from here: it is slower alone
+            yield from map(work, portions[done:])
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -1,4 +1,4 @@
-"""`python -m tests.bench` measures commands, prices, looks, ranking, worlds and recoveries here. Asserts nothing."""
+"""`python -m tests.bench` measures commands, prices, looks, ranking, replays, worlds, recoveries. Asserts nothing."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from statistics import median
 
 from spotlaunch.core.facts import Want
-from tests.bench import clouds, commands, looks, markets, ranking, recoveries
+from tests.bench import clouds, commands, looks, markets, ranking, recoveries, replays
 from tests.sim.world import run_world
 
 LOOK_PROMISED_S = 1.0
 RANK_PROMISED_S = 1.0
 CLOUDS_PROMISED = 1.3
+REPLAYS_PROMISED_S = 60.0  # of 10,000
 NOTICED_PROMISED_S = 2.0
 VANISHED_PROMISED_S = recoveries.LIST_INTERVAL_S + 2.0
 
@@ -36,6 +37,7 @@ def main() -> None:
     parser.add_argument("--live", type=int, default=500, help="how many live jobs a look sees")
     parser.add_argument("--offers", type=int, default=100_000, help="how many offers are ranked")
     parser.add_argument("--latency", type=float, default=0.3, help="seconds that each call to a fake cloud takes")
+    parser.add_argument("--replays", type=int, default=10_000, help="how many jobs are replayed over a trace")
     parser.add_argument("--worlds", type=int, default=4, help="how many worlds are simulated")
     parser.add_argument("--rounds", type=int, default=2, help="how often a job on each cloud loses two machines")
     args = parser.parse_args()
@@ -44,6 +46,7 @@ def main() -> None:
     show_clouds(args.latency)
     show_looks(args.live)
     show_ranking(args.offers)
+    show_replays(args.replays)
     show_worlds(args.worlds)
     show_recoveries(args.rounds)
 
@@ -95,6 +98,15 @@ def show_ranking(count: int) -> None:
     print(
         f"ranking {count} offers by effective cost: {seconds * 1000:.0f} ms of CPU (promised: 1000),"
         f" {seconds / sort_s:.0f} times a plain sort by price{late}"
+    )
+
+
+def show_replays(count: int) -> None:
+    seconds = replays.replayed_s(count)
+    late = "  TOO SLOW" if seconds > REPLAYS_PROMISED_S * count / 10_000 else ""
+    print(
+        f"replaying {count} jobs of 48 h in ticks of 10 min, optima included: {seconds:.1f} s, {count / seconds:.0f} a"
+        f" second (promised: 10,000 in {REPLAYS_PROMISED_S:.0f} s){late}"
     )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from functools import partial
+
 import pytest
 
 from spotlaunch.core.policy import POLICIES
@@ -57,7 +60,14 @@ def test_processes_find_the_same_as_one(monkeypatch: pytest.MonkeyPatch) -> None
     starts, told = list(range(40)), []
     shared = compare(TASK, [TRACE], starts, ["greedy", "spot"], cores=2, progress=told.append)
     assert shared == compare(TASK, [TRACE], starts, ["greedy", "spot"], cores=1)
-    assert told == [16 / 40, 32 / 40, 1.0]
+    assert told == [32 / 40, 1.0]
+
+
+def test_where_processes_die_the_work_is_done_without_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WORTH_SHARING", 1)
+    monkeypatch.setattr(module, "_begin", partial(os._exit, 1))
+    starts = list(range(70))
+    assert compare(TASK, [TRACE], starts, ["spot"], cores=2) == compare(TASK, [TRACE], starts, ["spot"], cores=1)
 
 
 def test_little_work_is_not_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
