@@ -146,7 +146,7 @@ def spans(machine: Machine, attempt: Attempt | None, *, first: bool, again: bool
     kept = stop
     if attempt is not None and again:
         stored = attempt.committed_at if attempt.committed_at is not None else attempt.progressed_at
-        kept = ran if stored is None or not attempt.commits else _within(stored, ran, stop)
+        kept = ran if stored is None else _within(stored, ran, stop)
     marks: list[tuple[Kind, float]] = [(boot, ran), ("work", kept), ("redone", stop), ("leaving", end)]
     found, at = [], begin
     for kind, until in marks:

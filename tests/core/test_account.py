@@ -29,7 +29,7 @@ UP = a_machine(
     cheapest_usd_hour=Decimal("2.50"),
 )
 TAKEN = an_attempt(
-    running_at=360.0, committed_at=2700.0, commits=5, ended_at=HOUR + 20, outcome="preempted", uploaded_bytes=10**9
+    running_at=360.0, committed_at=2700.0, commits=5, ended_at=HOUR + 20, outcome="preempted", uploaded_bytes=7 * 10**8
 )
 
 
@@ -109,8 +109,9 @@ def test_a_wrong_clock_moves_no_span_out_of_its_machine() -> None:
 
 
 def test_disk_and_traffic_are_estimated_and_in_no_sum_of_dollars_spent() -> None:
+    moved = replace(TAKEN, restored_bytes=3 * 10**8)
     disk = replace(UP, disk_gb=730, storage_usd_gb_month=Decimal("0.10"), egress_usd_gb=Decimal("0.09"))
-    plain, more = of((TAKEN, UP)).totals, of((TAKEN, disk)).totals
+    plain, more = of((TAKEN, UP)).totals, of((moved, disk)).totals
     assert (more.storage_usd, more.egress_usd, more.estimated_usd) == tuple(map(Decimal, ("0.1", "0.09", "0.19")))
     assert (more.spent_usd, more.on_demand_usd) == (plain.spent_usd, plain.on_demand_usd)
 

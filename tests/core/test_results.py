@@ -72,6 +72,17 @@ def test_a_yes_writes_down_the_machine_and_ends_the_waiting() -> None:
     assert launch.told == ["launched"]
 
 
+def test_a_yes_to_another_alternative_is_billed_with_its_disk_and_traffic() -> None:
+    launching = Launching()
+    ordered = launching.store.machines(JOB)[0]
+    other = replace(SECOND, storage_usd_gb_month=Decimal("0.08"), egress_usd_gb=Decimal("0.09"))
+    launching.answered(Launched(instance_id="i-9", offer=other))
+    machine = launching.store.machines(JOB)[0]
+    assert (machine.storage_usd_gb_month, machine.egress_usd_gb) == (Decimal("0.08"), Decimal("0.09"))
+    # What on-demand would have cost was known when it was ordered, whichever was had in the end.
+    assert machine.cheapest_usd_hour == ordered.cheapest_usd_hour == Decimal("3.00")
+
+
 def test_a_yes_to_another_alternative_is_written_down_as_what_it_is() -> None:
     launch = Launching()
     paid = replace(SECOND, pool=PAID)

@@ -375,8 +375,9 @@ def test_offers_that_would_not_have_done_are_no_measure_of_the_bill() -> None:
 
 
 def test_a_limit_on_the_price_does_not_make_on_demand_any_cheaper() -> None:
-    machine = begun(an_offer("1.00"), PAID_OFFER, limits=Limits(price_usd_hour=Decimal("1.50")))
-    assert machine.cheapest_usd_hour == Decimal("3.00")
+    paid = an_offer("2.80", PAID)
+    machine = begun(an_offer("1.00"), paid, limits=Limits(price_usd_hour=Decimal("1.50")))
+    assert machine.cheapest_usd_hour == Decimal("2.80")
 
 
 def test_where_only_spot_was_asked_for_its_shapes_tell_what_they_cost_on_demand() -> None:

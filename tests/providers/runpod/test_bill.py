@@ -8,6 +8,7 @@ from spotlaunch.errors import NotAuthorized, Transient
 from spotlaunch_providers.runpod import BILLING, charges
 from spotlaunch_providers.runpod.asking import Asking
 from spotlaunch_providers.runpod.bill import charges as of_asking
+from spotlaunch_providers.shared.deadline import Deadline
 from tests.fakes.clouds.fleet import Rented
 from tests.fakes.clouds.runpod import FakeRunpod
 from tests.fakes.clouds.server import Response
@@ -41,6 +42,16 @@ def test_the_days_of_a_pod_add_up_and_its_disk_stands_apart(cloud: FakeRunpod) -
     assert float(found.storage_usd) == pytest.approx(1.2, abs=1e-9)
     (call,) = cloud.called("/v2/billing/pods")
     assert call.query["startTime"] < call.query["endTime"]
+
+
+def test_the_fake_tells_records_with_the_fields_of_runpods_documentation(cloud: FakeRunpod) -> None:
+    rented(cloud, "mine", since=MIDNIGHT, until=MIDNIGHT + 3600)
+    (row,) = Asking.of(settings(cloud, key=KEY)).bill(
+        "2024-10-04T00:00:00Z", "2024-10-05T00:00:00Z", deadline=Deadline()
+    )
+    assert set(row) == {
+        "podId", "startTime", "endTime", "totalAmount", "gpuAmount", "cpuAmount", "diskAmount"
+    }  # fmt: skip
 
 
 def test_a_pod_that_is_not_billed_yet_is_missing(cloud: FakeRunpod) -> None:
