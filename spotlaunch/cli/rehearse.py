@@ -89,7 +89,7 @@ def _show(spec: Spec, options: Options, seen: Seen, found: Verdict) -> None:
     for r in found.remarks:
         mark, colour = _MARKS[r.level]
         shown = f"{colour}{mark}{render.PLAIN}" if fancy else mark
-        print(f"{shown}  {r.check:<11}  {r.text}")
+        print(f"{shown}  {r.check:<11}  " + r.text.replace("\n", "\n" + " " * 15))
         if r.where and r.level == "bad":
             print(f"{'':19}at: {r.where}")
         if r.hint:

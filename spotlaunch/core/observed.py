@@ -60,9 +60,9 @@ class Taking:
 class SeenAttempt:
     """One attempt. ``resumed_step``: what it restored (None: nothing); ``restored``: the name it was to resume from.
 
-    ``first_said`` and ``last_said`` are steps that the program told. ``phases`` tells when each phase of the agent
-    began. ``guessed``: what was committed last and taken for complete only because nobody touched it. ``troubles``:
-    the agent's own words. ``tail``: the last lines of its output.
+    ``first_said``, ``second_said`` and ``last_said`` are steps that the program told. ``phases`` tells when each phase
+    of the agent began. ``guessed``: what was committed last and taken for complete only because nobody touched it.
+    ``troubles``: the agent's own words. ``tail``: the last lines of its output.
     """
 
     run: int
@@ -73,6 +73,7 @@ class SeenAttempt:
     restored: str = ""
     first_said: int | None = None
     first_said_at: float | None = None
+    second_said: int | None = None
     last_said: int | None = None
     last_said_at: float | None = None
     commits: tuple[Commit, ...] = ()
@@ -95,6 +96,11 @@ class SeenAttempt:
     def place(self) -> str:
         """For a person: which one it is."""
         return f"attempt {self.number}" + (f" of run {self.run}" if self.run > 1 else "")
+
+    @property
+    def was_taken(self) -> bool:
+        """Whether its machine was taken while its program ran, and not a moment after that had ended by itself."""
+        return self.taken is not None and self.running_at is not None and self.left_why != "exited"
 
     @property
     def calm(self) -> tuple[Commit, ...]:
@@ -158,7 +164,7 @@ class Seen:
     @property
     def taken(self) -> tuple[SeenAttempt, ...]:
         """Attempts whose machine was taken while their program ran."""
-        return tuple(a for a in self.attempts if a.taken is not None and a.running_at is not None)
+        return tuple(a for a in self.attempts if a.was_taken)
 
     @property
     def successions(self) -> tuple[tuple[SeenAttempt, SeenAttempt], ...]:

@@ -53,8 +53,10 @@ def last_commit(seen: Seen, attempt: SeenAttempt) -> Commit | None:
 
 def first_step(attempt: SeenAttempt, restored: Commit | None) -> int | None:
     """The first step that an attempt told; else the lowest number in a name that it saved anew. None: not known."""
-    if attempt.first_said is not None:
+    if attempt.first_said is not None and (attempt.first_said > 0 or not attempt.restored):
         return attempt.first_said
+    if attempt.first_said is not None:
+        return attempt.second_said  # many say 0 before they have looked at what they were given
     had = {e.name: e.written_at for e in restored.entries} if restored is not None else {}
     for commit in attempt.commits:
         fresh = [e.number for e in commit.entries if e.number is not None and _is_fresh(e, had)]

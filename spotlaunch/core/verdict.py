@@ -101,9 +101,12 @@ def _taken(seen: Seen) -> Iterator[Remark]:
     made = len(seen.taken)
     if not made:
         failed = any(r.state == "failed" for r in seen.runs)
-        text = "no machine was taken away: the program ended too soon" + (", and failed" if failed else "")
+        text = "no machine was taken away: the program ended too soon"
         hint = "let it run longer, say with --env EPOCHS=..., or give more --minutes"
-        yield Remark(check="kills", level="bad", text=text, hint="" if failed else hint)
+        if failed:
+            yield Remark(check="kills", level="note", text="no machine was taken away before it failed")
+        else:
+            yield Remark(check="kills", level="bad", text=text, hint=hint)
         return
     text = f"{made} of {seen.kills} machines taken away, {told} with a notice"
     if made < seen.kills and all(r.state != "failed" for r in seen.runs):
@@ -139,7 +142,8 @@ def _told(seen: Seen) -> Iterator[Remark]:
         yield Remark(check="stop", level="bad", text=text, where=late[0].place, hint=hint)
         return
     longest_s = max((a.left_at or 0.0) - (a.notice_at or 0.0) for a in told)
-    text = f"told to stop, it ended and all was saved within {max(0.0, longest_s):.1f} s"
+    text = f"told to stop, it ended within {max(0.0, longest_s):.1f} s"
+    text += ", with all saved" if all(a.when_told for a in told) else ""
     yield Remark(check="stop", level="ok", text=text)
 
 
@@ -152,7 +156,9 @@ def _ended(seen: Seen) -> Iterator[Remark]:
                 continue
             code = f"exit code {run.exit_code}" if run.exit_code is not None else run.reason
             text = f"it failed: {code}" + quoted(mine)
-            hint = "it fails without any interruption" if len(mine) == 1 else "see what it printed last"
+            hint = "it fails without any interruption: mend that first"
+            if len(mine) > 1:
+                hint = "the whole output of a run like this one: `spotlaunch submit` it, and see `spotlaunch logs`"
             yield Remark(check="exit", level="bad", text=text, where=mine[-1].place if mine else "", hint=hint)
             return
     finished = [r for r in seen.runs if r.state == "finished" and not r.alone]

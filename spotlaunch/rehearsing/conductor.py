@@ -59,7 +59,7 @@ class Conductor:
         self._secrets, self._stay = secret_values, stay
         self._attempts: tuple[SeenAttempt, ...] = ()
         self._runs: list[SeenRun] = []
-        self._made = 0
+        self._told: set[tuple[int, int]] = set()
         self.jobs: dict[int, Job] = {}
         self.observers: dict[int, Observer] = {}
 
@@ -97,6 +97,11 @@ class Conductor:
             runs=tuple(self._runs),
         )
 
+    @property
+    def _made(self) -> int:
+        """Kills so far, as far as they have been looked at."""
+        return sum(1 for a in self._attempts if a.was_taken)
+
     def _room_for_more(self, ends_at: float) -> bool:
         if self._made >= self._wish.kills or time.time() >= ends_at or len(self._runs) >= MOST_RUNS:
             return False
@@ -118,6 +123,7 @@ class Conductor:
             mine = observer.look()
             self._attempts = (*earlier, *mine)
             now = time.time()
+            self._tell_begun(mine)
             if now >= ends_at:
                 reason = "the time is over"
             elif kills and self._hopeless():
@@ -187,10 +193,19 @@ class Conductor:
         if not self._stage.cloud.take_away(observer.machine(last.number), notice_s=notice_s):
             return
         observer.taken[last.number] = Taking(at=now, notice_s=notice_s)
-        self._made += 1
         how = "with a notice" if notice_s else "without a notice"
         ran_s = now - (last.running_at or now)
-        self._tell(f"kill {self._made} of {moments.kills}, {how}: {last.place}, after {ran_s:.1f} s{_how_far(last)}")
+        self._tell(
+            f"kill {self._made + 1} of {moments.kills}, {how}: {last.place}, after {ran_s:.1f} s{_how_far(last)}"
+        )
+
+    def _tell_begun(self, mine: tuple[SeenAttempt, ...]) -> None:
+        if not mine or mine[-1].running_at is None or (mine[-1].run, mine[-1].number) in self._told:
+            return
+        last = mine[-1]
+        self._told.add((last.run, last.number))
+        given = f"with the checkpoint of step {last.resumed_step}" if last.restored else "from the beginning"
+        self._tell(f"{last.place} begins {given}")
 
     def _hopeless(self) -> bool:
         taken = [a for a in self._attempts if a.taken is not None]

@@ -35,6 +35,7 @@ class Observer:
         self._commits: dict[int, list[Commit]] = defaultdict(list)
         self._statuses: dict[int, Status] = {}
         self._last_said_at: dict[int, float] = {}
+        self._second_said: dict[int, int] = {}
 
     def look(self) -> tuple[SeenAttempt, ...]:
         """All attempts so far. Raises `BlobsUnavailable` and `StoreUnavailable`."""
@@ -69,6 +70,9 @@ class Observer:
         before = self._statuses.get(attempt.number)
         if before is None or _step(before) != _step(status):
             self._last_said_at[attempt.number] = status.at
+        said = _step(status)
+        if said is not None and said != _step_in(status.first_progress):
+            self._second_said.setdefault(attempt.number, said)
         self._statuses[attempt.number] = status
 
     def _read_register(self) -> None:
@@ -109,6 +113,7 @@ class Observer:
             restored=self._restored(n, status),
             first_said=_step_in(status.first_progress),
             first_said_at=status.first_progress_at,
+            second_said=self._second_said.get(n),
             last_said=_step(status),
             last_said_at=self._last_said_at.get(n),
             commits=tuple(self._commits[n]),

@@ -157,6 +157,12 @@ def test_one_that_counts_the_step_it_does_and_not_the_one_it_has_done_is_good() 
     assert bad(world(*attempts)) == []
 
 
+@pytest.mark.parametrize(("second", "is_good"), [(31, True), (None, True), (5, False)])
+def test_one_that_says_0_before_it_has_looked_is_judged_by_what_it_says_next(second: int, is_good: bool) -> None:
+    hasty = replace(attempt(2, start=30), first_said=0, second_said=second)
+    assert look(world(attempt(1, start=0), hasty, attempt(3, start=60, taken=False))).good == is_good
+
+
 def test_one_that_saves_the_same_step_again_is_not_half_written() -> None:
     first = attempt(1, start=0)
     again = replace(first, commits=(*first.commits[:-1], replace(first.commits[-2], at=first.commits[-1].at)))
@@ -281,7 +287,7 @@ def test_one_that_stops_saving_after_a_while() -> None:
 def test_one_that_fails_by_itself() -> None:
     failed = replace(attempt(1, start=0, taken=False), exit_code=2)
     second = replace(attempt(3, start=50, taken=False), exit_code=2)
-    assert [r.check for r in bad(world(failed, state="failed"))] == ["kills", "exit"]
+    assert "without any interruption" in only(world(failed, state="failed")).hint
     assert only(world(*good().attempts[:2], second, state="failed")).check == "exit"
 
 
@@ -306,6 +312,13 @@ def test_what_differs_or_cannot_be_compared_is_bad(equal: bool | None, says: str
     found = (Comparison(what="a", equal=True), Comparison(what="b", equal=equal, detail="x"))
     remark = only(replace(good(), comparisons=found))
     assert remark.check == "compare" and says in remark.text and remark.text.startswith("b:")
+
+
+def test_a_machine_that_was_taken_as_its_program_had_just_ended_is_no_kill() -> None:
+    over = replace(attempt(3, start=50, taken=False), taken=Taking(at=330.0, notice_s=0.0))
+    seen = world(*good().attempts[:2], over)
+    assert bad(seen) == []
+    assert len(seen.taken) == 2
 
 
 def test_nothing_at_all_is_never_good() -> None:
