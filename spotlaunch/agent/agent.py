@@ -6,23 +6,34 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from spotlaunch.agent.cadence import Cadence
 from spotlaunch.agent.container import Container
 from spotlaunch.agent.environment import container_names, program_env, secret_values
 from spotlaunch.agent.identity import take_identity
-from spotlaunch.agent.leave import LAST_WORD_S, PATIENCE_S, Leave, Reasons, grace_left_s, lived_s, wrote_to_the_end
+from spotlaunch.agent.leave import (
+    LAST_WORD_S,
+    PATIENCE_S,
+    Leave,
+    Reasons,
+    grace_left_s,
+    last_report,
+    leave_for,
+    lived_s,
+    wrote_to_the_end,
+)
 from spotlaunch.agent.logs import Spool
 from spotlaunch.agent.mail import Mail
 from spotlaunch.agent.masks import Masker
 from spotlaunch.agent.notice import Notices
 from spotlaunch.agent.prepare import Preparation, newest_restored
-from spotlaunch.agent.program import Program
+from spotlaunch.agent.program import Program, calm
 from spotlaunch.agent.progress import Progress
 from spotlaunch.agent.report import Report
 from spotlaunch.agent.settings import Settings
 from spotlaunch.agent.settle import Settle
-from spotlaunch.agent.sync import Sync
+from spotlaunch.agent.sync import Sync, staging_for
 from spotlaunch.agent.task import Task
 from spotlaunch.agent.wake import Wake
 from spotlaunch.agent.watchers.choose import watcher_for
@@ -31,7 +42,6 @@ from spotlaunch.core.wire import Ask, Entry, OrderDoc, Status
 from spotlaunch.errors import BlobsUnavailable, LeaseHeld, Superseded
 from spotlaunch.storage.checkpoints import Saver
 from spotlaunch.storage.mailbox import Mailbox
-from spotlaunch.storage.register import Twin
 from spotlaunch.storage.restore import Restored
 
 if TYPE_CHECKING:
@@ -65,6 +75,7 @@ class Agent:
         self._report = Report(settings.attempt)
         self._progress = Progress(settings.progress)
         self._order: OrderDoc
+        self._cadence: Cadence
         self._spool: Spool
         self._mail: Mail
         self._sync: Sync
@@ -86,7 +97,7 @@ class Agent:
         except Leave as leave:
             return self._leave(leave)
         except BaseException as e:
-            self._leave(_leave_for(e))
+            self._leave(leave_for(e))
             raise  # a defect of ours: let the console show where
         finally:
             if self._program is not None:
@@ -111,6 +122,8 @@ class Agent:
             Task("letter", self._prepare.burn_letter, self._wake).start()
         # Started again, it is not given its time and money again.
         self._reasons.obey(self._order, lived_s=lived_s(before, now=time.time(), up_s=time.monotonic()))
+        limit_s = self._reasons.next_limit_s
+        self._cadence = Cadence(self._order, file=self._settings.every, report=self._report, left_s=limit_s)
         self._open_mail(before)
         # Another agent speaks for this attempt, or did: not a word before the claim tells who is right.
         self._hushed = before is not None and fresh
@@ -123,13 +136,14 @@ class Agent:
         self._mail.claimed(head)
         restored = self._restore(folder)
         resume = newest_restored(folder) if restored.manifest is not None else ""
-        env = program_env(self._settings, self._order, folder=folder, resume=resume)
+        every_s = self._cadence.begin()
+        env = program_env(self._settings, self._order, folder=folder, resume=resume, every_s=every_s)
         if self._container is not None:
             self._get("container", lambda: self._make_container(env, folder))
         if self._order.setup:
             self._setup(env)
         self._start_sync(folder, head, restored)
-        code = self._supervise("running", self._order.run, env)
+        code = self._supervise("running", calm(self._order.checkpoint_signal) + self._order.run, env)
         if code >= 128 and self._notice_at_the_same_moment():
             raise Leave("notice", exit_code=code)
         raise Leave("exited", exit_code=code)
@@ -203,26 +217,22 @@ class Agent:
             saver=Saver(self._blobs, order.job, head, keep=order.keep, base=base, bad=restored.bad),
             settle=Settle(folder, still_s=still_s),
             root=folder,
-            staging=self._staging_for(folder),
+            staging=staging_for(folder, self._settings.scratch),
             progress=self._progress,
             report=self._report,
             every_s=order.checkpoint_every_s,
             look_s=min(0.5, max(0.05, still_s / 4)),
+            cadence=self._cadence,
         )
         # After falling back, what was restored becomes the newest again, so that the next attempt need not search.
         self._sync.begin(step=restored.step, saved=not restored.bad or restored.manifest is None)
         self._sync_task = Task("sync", self._sync.work, self._wake).start()
 
-    def _staging_for(self, folder: Path) -> Path:
-        """Where files are held by links: these do not reach from one file system to another."""
-        scratch = self._settings.scratch
-        same = folder.stat().st_dev == scratch.stat().st_dev
-        return scratch / "staging" if same else folder / ".spotlaunch-staging"
-
     # -- supervising -----------------------------------------------------------------------------------------
 
     def _asked(self, ask: Ask) -> None:
         self._reasons.ask = ask
+        self._cadence.risk(ask)
         self._wake.ring()
 
     def _noticed(self, deadline_at: float | None) -> None:
@@ -232,7 +242,9 @@ class Agent:
     def _in_danger(self, words: str) -> None:
         self._report.note("danger", words)
         if self._sync_task is not None:
+            self._cadence.danger()
             self._sync.save_soon()
+            self._wake.ring()
 
     def _superseded(self) -> None:
         self._reasons.superseded.set()
@@ -242,7 +254,7 @@ class Agent:
         """A reason to leave, if there is one; a thread of ours that died is one too."""
         for task in (self._sync_task, self._mail_task):
             if task is not None and task.error is not None:
-                return _leave_for(task.error)
+                return leave_for(task.error)
         return self._reasons.look()
 
     def _wait(self, longest_s: float = IDLE_LOOK_S) -> None:
@@ -259,7 +271,7 @@ class Agent:
                 raise leave
             self._wait()
         if task.error is not None:
-            raise _leave_for(task.error)
+            raise leave_for(task.error)
         return task.value
 
     def _supervise(self, phase: str, command: str, env: dict[str, str]) -> int:
@@ -276,6 +288,8 @@ class Agent:
             if leave is not None:
                 self._end(program, leave)
                 raise leave
+            if self._sync_task is not None:
+                self._cadence.look(program.tell)
             self._wait()
         code = program.exit_code
         self._bury(program, wrote_to_the_end(code, asked=False))
@@ -349,7 +363,7 @@ class Agent:
             hurry = self._reasons.notice() is not None
             self._sync.finish(everything=self._everything_written, hurry=hurry)
             leave = self._last_checkpoint(leave, self._sync_task, give_up_at)
-        self._mail.finish(**_last_report(leave))
+        self._mail.finish(**last_report(leave))
         if leave.why == "superseded":
             give_up_at = min(give_up_at, time.monotonic() + PATIENCE_S["superseded"])
         self._deliver(self._mail_task, max(give_up_at, time.monotonic() + LAST_WORD_S))
@@ -363,9 +377,9 @@ class Agent:
             return
         try:
             if self._mail_task is not None:
-                self._mail.last_word(**_last_report(leave))
+                self._mail.last_word(**last_report(leave))
             else:
-                self._report.set(**_last_report(leave))
+                self._report.set(**last_report(leave))
                 Mailbox(self._blobs, self._settings.job).put_status(self._report.status)
         except BlobsUnavailable:
             return
@@ -384,14 +398,3 @@ class Agent:
         """Wait for a thread to deliver what it has. A notice's deadline does not end it, for that may come late."""
         self._wait_for(lambda: task.done or unless(), give_up_at)
         return task.done
-
-
-def _last_report(leave: Leave) -> dict[str, Any]:
-    return {"phase": "left", "left_why": leave.why, "exit_code": leave.exit_code, "error": leave.error}
-
-
-def _leave_for(error: BaseException) -> Leave:
-    if isinstance(error, Superseded):
-        return Leave("superseded", silent=isinstance(error, Twin))
-    message = getattr(error, "message", None) or f"{type(error).__name__}: {error}"
-    return Leave("error", error=message)

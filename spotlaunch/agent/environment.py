@@ -11,11 +11,18 @@ from spotlaunch.core.wire import OrderDoc
 
 
 def program_env(
-    settings: Settings, order: OrderDoc, *, folder: Path, resume: str, ours: Mapping[str, str] = os.environ
+    settings: Settings,
+    order: OrderDoc,
+    *,
+    folder: Path,
+    resume: str,
+    every_s: float = 0.0,
+    ours: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
     """Our own environment without what is only for us, then the job's secrets and variables, then our promises.
 
-    ``folder`` is the checkpoint folder, ``resume`` the path of the restored checkpoint or nothing.
+    ``folder`` is the checkpoint folder, ``resume`` the path of the restored checkpoint or nothing, ``every_s`` the
+    interval between two checkpoints to begin with.
     """
     hidden = {*OWN_NAMES, *settings.pass_names}
     env = {n: value for n, value in ours.items() if n not in hidden and not n.startswith(SECRET_PREFIX)}
@@ -23,10 +30,10 @@ def program_env(
     # Behind a pipe Python would keep its output back until a buffer is full: no logs for an hour.
     env.setdefault("PYTHONUNBUFFERED", "1")
     env |= {name: str(value) for name, value in order.env.items()}
-    return env | promises(settings, order, folder=folder, resume=resume)
+    return env | promises(settings, order, folder=folder, resume=resume, every_s=every_s)
 
 
-def promises(settings: Settings, order: OrderDoc, *, folder: Path, resume: str) -> dict[str, str]:
+def promises(settings: Settings, order: OrderDoc, *, folder: Path, resume: str, every_s: float = 0.0) -> dict[str, str]:
     """What every program is told, wherever it runs (docs/writing-jobs.md)."""
     return {
         "SPOTLAUNCH_JOB": order.job,
@@ -34,7 +41,8 @@ def promises(settings: Settings, order: OrderDoc, *, folder: Path, resume: str) 
         "SPOTLAUNCH_CHECKPOINT_DIR": str(folder),
         "SPOTLAUNCH_RESUME": resume,
         "SPOTLAUNCH_PROGRESS_FILE": str(settings.progress),
-        "SPOTLAUNCH_CHECKPOINT_EVERY_S": f"{order.checkpoint_every_s:g}",
+        "SPOTLAUNCH_CHECKPOINT_EVERY_S": f"{every_s:g}",
+        "SPOTLAUNCH_CHECKPOINT_EVERY_FILE": str(settings.every),
         "SPOTLAUNCH_GRACE_S": f"{order.grace_s:g}",
         "SPOTLAUNCH_GPU": order.gpu,
         "SPOTLAUNCH_GPUS": str(order.gpu_count),

@@ -6,9 +6,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from spotlaunch.agent.notice import Notice, Notices
 from spotlaunch.core.wire import Ask, OrderDoc, Status
+from spotlaunch.errors import Superseded
+from spotlaunch.storage.register import Twin
 
 # How long to go on trying to deliver the last checkpoint and the last word when the store is away. A limit ends
 # it sooner: docs/decisions/0011-the-budget-ends-delivery.md.
@@ -172,3 +175,16 @@ def wrote_to_the_end(code: int, *, asked: bool) -> bool:
     end and did, so that 1 is its answer.
     """
     return code == 0 or (code < 128 and (asked or code != 1))
+
+
+def last_report(leave: Leave) -> dict[str, Any]:
+    """What the last report says, as fields of `Status`."""
+    return {"phase": "left", "left_why": leave.why, "exit_code": leave.exit_code, "error": leave.error}
+
+
+def leave_for(error: BaseException) -> Leave:
+    """Why to leave after an error that cannot be helped."""
+    if isinstance(error, Superseded):
+        return Leave("superseded", silent=isinstance(error, Twin))
+    message = getattr(error, "message", None) or f"{type(error).__name__}: {error}"
+    return Leave("error", error=message)

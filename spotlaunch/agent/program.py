@@ -23,6 +23,15 @@ KILL_ROUNDS = 1000  # five seconds: what the kernel cannot kill by then (a broke
 PATIENT_SHELL = "trap 'exit $?' TERM; "
 
 
+def calm(signal_name: str) -> str:
+    """What precedes a command that will be sent this signal (``USR1``), so that it is no harm before it is expected.
+
+    Ignored by the shell, it is ignored by what that starts until it says otherwise: a program that still imports its
+    libraries would die of it.
+    """
+    return f"trap '' {signal_name}; " if signal_name else ""
+
+
 def adopt_orphans() -> None:
     """Become the parent of what our children leave behind, so that it can be found and ended (Linux)."""
     try:
@@ -90,6 +99,10 @@ class Program:
         self._signal(signal.SIGTERM)
         # A program that was stopped would not hear.
         self._signal(signal.SIGCONT)
+
+    def tell(self, number: int) -> None:
+        """Send all of it a signal that it expects."""
+        self._signal(number)
 
     def kill(self) -> None:
         """End all of it, now, also what has left the group. Returns when it is gone."""

@@ -1,7 +1,8 @@
 """What the program says of its progress, in the file `SPOTLAUNCH_PROGRESS_FILE`.
 
 It may append a JSON object per line, or write one object anew each time: ``{"step": 40, "total": 60}``.
-``"checkpoint": "step-40"`` says that this entry of the checkpoint folder is complete.
+``"checkpoint": "step-40"`` says that this entry of the checkpoint folder is complete, ``"write_s": 2.5`` for how long
+the program stood still to write one.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ LARGEST = 10**15
 
 class Progress:
     """Reads the file when it has changed. ``latest`` is the newest object in it that could be read, ``first`` was the
-    first. ``masker`` keeps secrets out of them.
+    first. ``write_s`` is what it last said that saving takes (None: nothing). ``masker`` keeps secrets out of them.
     """
 
     def __init__(self, path: Path, masker: Masker | None = None) -> None:
         self.latest: dict[str, Any] = {}
         self.first: dict[str, Any] = {}
+        self.write_s: float | None = None
         self.masker = masker or Masker([])
         self._path = path
         self._seen: tuple[int, int, int] | None = None
@@ -63,6 +65,9 @@ class Progress:
             self.first = self.first or said
             self.latest = said
             texts.add(part.strip())
+            write_s = said.get("write_s")
+            if isinstance(write_s, (int, float)) and not isinstance(write_s, bool) and write_s >= 0:
+                self.write_s = float(write_s)
             name = said.get("checkpoint")
             if isinstance(name, str) and part.strip() not in self._texts:
                 told.add(name.strip("/").rpartition("/")[2])

@@ -43,6 +43,7 @@ class Report:
                 guessed=list(before.guessed),
                 uploaded_bytes=before.uploaded_bytes,
                 restored_bytes=before.restored_bytes,
+                write_s=before.write_s,
             )
 
     def set(self, **changes: Any) -> None:

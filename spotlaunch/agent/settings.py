@@ -83,6 +83,11 @@ class Settings:
         """Where the program says how far it is. Outside its working directory, so that no checkpoint holds it."""
         return self.scratch / "progress.json"
 
+    @property
+    def every(self) -> Path:
+        """Where the program reads how often to save."""
+        return self.scratch / "checkpoint-every"
+
 
 def read_settings(env: Mapping[str, str] = os.environ) -> Settings:
     """Settings from the environment. Raises `UsageError` when something is missing."""

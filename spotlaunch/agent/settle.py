@@ -64,11 +64,23 @@ class Settle:
         self._told: set[str] = set()
         self._touched_at = 0.0
         self._looked_at = 0.0
+        self._begun: dict[int, float] = {}
+        self._wrote_s: float | None = None
 
     def baseline(self, now: float) -> Look:
         """Before the program starts: everything there is complete."""
         self.look(now)
-        return self.all(now)
+        result = self.all(now)
+        self._wrote_s = None
+        return result
+
+    def take_wrote_s(self) -> float | None:
+        """How long the program wrote what became complete since this was last asked; None if nothing did.
+
+        As near as looks tell. Where nobody saw it being written, it took less than the time between two looks.
+        """
+        wrote_s, self._wrote_s = self._wrote_s, None
+        return wrote_s
 
     def tell(self, names: Iterable[str]) -> None:
         """The program said that these entries are complete."""
@@ -88,6 +100,7 @@ class Settle:
         entries = {name: tuple(scan(self._root, [name]).values()) for name in names if not is_temporary(name)}
         entries = {name: entry for name, entry in entries.items() if entry}
         self._note_touched(entries, now)
+        before, begun = dict(self._complete), self._note_begun(names, entries, now)
         for name, entry in entries.items():
             steady = self._seen.get(name) == entry
             if name in moved or self._was_temporary(name) or (steady and name in self._told):
@@ -98,6 +111,7 @@ class Settle:
             self._guessed |= {name for name, entry in entries.items() if self._complete.get(name) != entry}
             self._complete = dict(entries)
         self._temporary = {inode for name in names if is_temporary(name) for inode in [self._inode(name)] if inode}
+        self._measure(before, begun, now)
         self._seen, self._looked_at = entries, now
         return self._result()
 
@@ -120,6 +134,28 @@ class Settle:
                 # Tools that copy set old times afterwards; and a part may have been deleted.
                 believable = self._looked_at < touched <= now
                 self._touched_at = max(self._touched_at, touched if believable else now)
+
+    def _note_begun(self, names: Iterable[str], entries: Mapping[str, Entry], now: float) -> dict[int, float]:
+        """Since when each entry that is not complete is being written, by inode: renaming does not change that."""
+        begun = {}
+        for name in names:
+            if name not in entries or self._complete.get(name) != entries[name]:
+                inode = self._inode(name)
+                # Between two looks, nobody knows when: in the middle.
+                begun[inode] = self._begun.get(inode, (now + max(self._looked_at, now - self._still_s)) / 2)
+        self._begun, before = begun, self._begun
+        return {**before, **begun}
+
+    def _measure(self, before: Mapping[str, Entry], begun: Mapping[int, float], now: float) -> None:
+        """What became complete in this look: its writing ended when it was last touched, if that is believable."""
+        for name, entry in self._complete.items():
+            if before.get(name) == entry:
+                continue
+            inode = self._inode(name)
+            began_at, touched = begun.get(inode, now), _touched(entry)
+            self._begun.pop(inode, None)
+            wrote_s = max(0.0, (touched if began_at < touched <= now else began_at) - began_at)
+            self._wrote_s = max(self._wrote_s or 0.0, wrote_s)
 
     def _was_temporary(self, name: str) -> bool:
         """Without the kernel's word: it bore a temporary name when we last looked."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from spotlaunch.agent.progress import Progress
 from spotlaunch.agent.report import Report
@@ -23,11 +24,32 @@ TELL_AFTER_TRIES, MANY_TRIES = 3, 60
 LOOK_SHARE = 20.0
 
 
+# Who saves by the clock is a little early at times.
+LEEWAY = 0.8
+
+
+class Clockwork(Protocol):
+    """Who tells the program how often to save (`agent.cadence`), and hears what that takes."""
+
+    @property
+    def every_s(self) -> float: ...
+
+    def least_gap_s(self) -> float: ...
+
+    def saved(self, *, wrote_s: float | None, copied_s: float, sent_bytes: int) -> None: ...
+
+
 @dataclass
 class Pace:
-    """When the next checkpoint may be taken. ``every_s`` 0: as they appear, as fast as is fair."""
+    """When the next checkpoint may be taken. ``every_s`` 0: as they appear, as fast as is fair.
+
+    ``told_s``: how often the program was told to save. So often, one that did is heard. ``least_s``: what lies between
+    two at least, for copying costs money.
+    """
 
     every_s: float
+    told_s: float = 0.0
+    least_s: float = 0.0
     began_at: float | None = None
     ended_at: float = 0.0
 
@@ -37,7 +59,10 @@ class Pace:
             return True
         if self.every_s > 0:
             return now >= self.began_at + self.every_s
-        return now >= self.ended_at + REST * (self.ended_at - self.began_at)
+        fair_at = self.ended_at + REST * (self.ended_at - self.began_at)
+        if self.told_s > 0:
+            fair_at = min(fair_at, self.began_at + LEEWAY * self.told_s)
+        return now >= max(fair_at, self.began_at + LEEWAY * self.least_s)
 
     @property
     def took_s(self) -> float:
@@ -54,6 +79,12 @@ def step_of(look: Look, said: int | None, committed: int) -> int:
         return said
     # A name without meaning, such as "model-v2", must not look like a step that was reached again and again.
     return committed if named is not None or said is not None else committed + 1
+
+
+def staging_for(folder: Path, scratch: Path) -> Path:
+    """Where files are held by links: these do not reach from one file system to another."""
+    same = folder.stat().st_dev == scratch.stat().st_dev
+    return scratch / "staging" if same else folder / ".spotlaunch-staging"
 
 
 class Sync:
@@ -74,6 +105,7 @@ class Sync:
         report: Report,
         every_s: float,
         look_s: float,
+        cadence: Clockwork | None = None,
         now: Callable[[], float] = time.time,
         mono: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -85,6 +117,7 @@ class Sync:
         self._progress = progress
         self._report = report
         self._look_s = look_s
+        self._cadence = cadence
         self._now = now
         self._mono = mono
         self._saved: dict[str, object] = {}
@@ -153,6 +186,8 @@ class Sync:
         self._looked_s = self._mono() - began_at
         if all(self._saved.get(name) == entry for name, entry in look.complete.items()):
             return True
+        if self._cadence is not None and self.pace.every_s <= 0:
+            self.pace.told_s, self.pace.least_s = self._cadence.every_s, self._cadence.least_gap_s()
         due = self._soon or self.pace.due(self._mono())
         if finishing or (due and self._mono() >= self._retry_at):
             return self._save(look, finishing)
@@ -185,7 +220,11 @@ class Sync:
         self._soon = False
         self._retry_s, self._retry_at, self._failures = FIRST_RETRY_S, 0.0, 0
         self._saved, self._step = dict(look.complete), step
-        self._report.committed(entry, guessed=look.guessed, uploaded_bytes=self._saver.take_sent_bytes())
+        sent_bytes, copied_s = self._saver.take_sent_bytes(), self._mono() - began_at
+        self._report.committed(entry, guessed=look.guessed, uploaded_bytes=sent_bytes)
+        if self._cadence is not None:
+            said_s, seen_s = self._progress.write_s, self._settle.take_wrote_s()
+            self._cadence.saved(wrote_s=seen_s if said_s is None else said_s, copied_s=copied_s, sent_bytes=sent_bytes)
         if not self._hurry:
             self._prune()
         self.pace.began_at, self.pace.ended_at = began_at, self._mono()

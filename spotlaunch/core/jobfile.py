@@ -253,7 +253,9 @@ def _spec(model: JobModel, given: Overrides, file: str) -> Spec:
             price_usd_hour=li.price_usd_hour, cost_usd=li.cost_usd, runtime_s=li.runtime, attempts=li.attempts
         ),
         fallback=Fallback(patience_s=f.patience, return_to_spot=f.return_to_spot, look_every_s=f.look_every),
-        checkpoint=CheckpointSpec(dir=c.dir, every_s=c.every, keep=c.keep, grace_s=c.grace, store=store),
+        checkpoint=CheckpointSpec(
+            dir=c.dir, every_s=c.every, keep=c.keep, grace_s=c.grace, signal=c.signal, store=store
+        ),
         restart_on_exit=tuple(dict.fromkeys(model.restart_on_exit)),
         deadline_s=model.deadline.after_s if model.deadline else None,
         deadline_at=model.deadline.at if model.deadline else None,

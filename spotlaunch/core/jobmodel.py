@@ -28,6 +28,7 @@ from spotlaunch.core.jobvalues import (
     read_policy,
     read_provider,
     read_secret,
+    read_signal,
     read_store_url,
     read_truth,
     read_word,
@@ -103,6 +104,7 @@ class CheckpointModel(_Section):
     every: Annotated[float | None, reader(read_every)] = None
     keep: Annotated[int, reader(whole(least=1, most=1000))] = 3
     grace: Duration = 25.0
+    signal: Annotated[str, reader(read_signal)] = ""
     store: StoreModel | None = None
 
 

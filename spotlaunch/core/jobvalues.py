@@ -164,8 +164,23 @@ def whole(*, least: int, most: int) -> Callable[[str], int]:
 
 
 def read_every(text: str) -> float | None:
-    """``auto`` and 0 are None: each complete checkpoint is taken as it appears."""
+    """``auto`` and 0 are None: as often as is best."""
     return None if text == "auto" else units.read_duration_s(text) or None
+
+
+# What a program may be sent when it shall look at its interval again. No other is free for a program's own use.
+SIGNALS = ("USR1", "USR2")
+
+
+def read_signal(text: str) -> str:
+    """The name of a signal without its SIG, or nothing for ``none``."""
+    name = text.upper().removeprefix("SIG")
+    if name == "NONE":
+        return ""
+    if name in SIGNALS:
+        return name
+    hint = f"write {' or '.join(SIGNALS)}; or none, and let the program read $SPOTLAUNCH_CHECKPOINT_EVERY_FILE"
+    raise Unreadable(f"{quoted(text)} is not a signal for this", hint=hint)
 
 
 def read_inside(text: str) -> str:

@@ -60,12 +60,15 @@ class BlobStoreRef:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckpointSpec:
-    """``every_s`` None: each complete checkpoint is taken as it appears, as fast as the store allows."""
+    """``every_s`` None: as often as is best (`core.intervals`). ``signal``: what tells the program that this has
+    changed, such as ``USR1``; empty for nothing, as that ends programs which do not expect it.
+    """
 
     dir: str = "checkpoints"
     every_s: float | None = None
     keep: int = 3
     grace_s: float = 25.0
+    signal: str = ""
     store: BlobStoreRef = field(default_factory=BlobStoreRef)
 
 
@@ -139,6 +142,7 @@ def spec_to_dict(spec: Spec) -> dict[str, Any]:
             "every_s": c.every_s,
             "keep": c.keep,
             "grace_s": c.grace_s,
+            "signal": c.signal,
             "store": {"url": c.store.url, "endpoint": c.store.endpoint, "region": c.store.region},
         },
         "restart_on_exit": list(spec.restart_on_exit),

@@ -108,14 +108,16 @@ where:
 #  return_to_spot: true
 #  look_every: 5m
 
-# dir: the folder, inside the working directory, that the command saves into. every: how often to copy it to the
-# store (auto: whenever a checkpoint is complete). keep: how many. grace: the time to save after SIGTERM.
-# store: where to; file:///folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix.
+# dir: the folder, inside the working directory, that the command saves into. every: how often to save (auto: as often
+# as costs the least, from how long it takes and how often machines are taken). keep: how many. grace: the time to save
+# after SIGTERM. signal: what tells the command that `every` has changed (none, USR1 or USR2). store: where to;
+# file:///folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix.
 #checkpoint:
 #  dir: checkpoints
 #  every: auto
 #  keep: 3
 #  grace: 25s
+#  signal: none
 #  store: s3://my-bucket/spotlaunch
 
 # Exit codes that mean "start me again" rather than "I failed".

@@ -42,6 +42,12 @@ class OrderDoc:
     claim (0: none), for at most ``predecessor_wait_s``. ``runtime_left_s``, ``budget_left_s`` and ``ttl_left_s``
     (0: no limit) are the agent's own limits, so that they hold with nobody watching: the first two counted from its
     start, the last from the birth of its machine.
+
+    ``every_auto``: the agent finds out how often to save (`core.intervals`), from what checkpoints take here and from
+    what the watchdog knows: ``rate_per_hour`` interruptions, ``notice_s`` before each, the price's share of its cap,
+    ``write_s`` as it was measured on machines before (0: never), and ``gb_cost_s``: for how many seconds of this
+    machine one would pay with the price of sending a GB to the store. ``checkpoint_signal`` (``USR1``) is sent to the
+    program when the interval changes; empty for none.
     """
 
     job: str
@@ -64,6 +70,13 @@ class OrderDoc:
     gpu: str = ""
     gpu_count: int = 0
     pool: str = ""
+    every_auto: bool = False
+    rate_per_hour: float = 0.0
+    notice_s: float = 0.0
+    price_share: float = 0.0
+    write_s: float = 0.0
+    gb_cost_s: float = 0.0
+    checkpoint_signal: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,7 +88,9 @@ class Status:
     sentences for the story, oldest first, each ``{"at": s, "kind": str, "text": str}``; the list only grows.
     ``phases`` tells when each phase began, ``first_progress`` what the program wrote first, and when that was read.
     ``guessed``: entries of the newest commit that were taken for complete only because nobody touched them.
-    ``uploaded_bytes`` and ``restored_bytes``: checkpoints moved to the store, and from it.
+    ``uploaded_bytes`` and ``restored_bytes``: checkpoints moved to the store, and from it. ``every_s`` is the interval
+    that the program was told (0: none), ``every_why`` why, ``write_s`` what a checkpoint takes as measured here (None:
+    not yet), and ``rate_per_hour`` and ``price_share`` what it was told of its danger (None: nothing).
     """
 
     attempt: int
@@ -100,6 +115,11 @@ class Status:
     guessed: list[str] = field(default_factory=list)
     uploaded_bytes: int = 0
     restored_bytes: int = 0
+    every_s: float = 0.0
+    every_why: str = ""
+    write_s: float | None = None
+    rate_per_hour: float | None = None
+    price_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -203,12 +223,16 @@ class Manifest:
 class Ask:
     """ask/<n>.json: what the watchdog asks of agent n.
 
-    ``leave``: end the program gently, sync, leave. ``proceed``: the predecessor is gone, claim now.
+    ``leave``: end the program gently, sync, leave. ``proceed``: the predecessor is gone, claim now. ``risk``: how
+    likely its machine is taken now, ``rate_per_hour`` times an hour, at this share of the price cap. An agent that
+    knows no such kind does nothing.
     """
 
     kind: str
     reason: str
     at: float
+    rate_per_hour: float | None = None
+    price_share: float = 0.0
 
 
 def encode(value: Any) -> bytes:

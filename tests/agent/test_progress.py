@@ -102,3 +102,11 @@ def test_secrets_are_masked_here_too(file: Path) -> None:
     progress = Progress(file, Masker(["hunter22"]))
     progress.read()
     assert progress.latest["key"] == "***"
+
+
+@pytest.mark.parametrize(("said", "write_s"), [("2.5", 2.5), ("0", 0.0), ("-1", None), ("true", None), ('"2"', None)])
+def test_what_saving_takes_by_the_programs_word_is_kept(file: Path, said: str, write_s: float | None) -> None:
+    progress = Progress(file)
+    file.write_text(f'{{"step": 1, "write_s": {said}}}\n{{"step": 2}}\n')
+    progress.read()
+    assert progress.write_s == write_s

@@ -223,3 +223,53 @@ def test_a_folder_that_is_not_there_is_no_trouble(tmp_path: Path) -> None:
     renames = Renames(tmp_path / "absent")
     assert not renames.told
     assert renames.take() == set()
+
+
+# -- how long it took to write ----------------------------------------------------------------------
+
+
+def test_writing_took_from_when_it_was_first_seen_to_when_it_was_last_touched(folder: Folder) -> None:
+    folder.settle.look(T0 + 10.0)
+    folder.write("step-1.tmp", "half", at=T0 + 10.1)
+    folder.settle.look(T0 + 10.2)
+    folder.write("step-1.tmp", "half and half", at=T0 + 14.1)
+    (folder.root / "step-1.tmp").rename(folder.root / "step-1")
+    assert folder.complete(T0 + 14.2) == ["step-1"]
+    assert folder.settle.take_wrote_s() == pytest.approx(4.0, abs=0.1)
+    assert folder.settle.take_wrote_s() is None
+
+
+def test_what_is_called_complete_because_nobody_touches_it_took_until_then(folder: Folder) -> None:
+    folder.settle.look(T0 + 9.9)
+    folder.write("step-1", "half", at=T0 + 10.0)
+    folder.settle.look(T0 + 10.1)
+    folder.write("step-1", "half and half", at=T0 + 10.9)
+    folder.settle.look(T0 + 11.0)
+    assert folder.complete(T0 + 60.0) == ["step-1"]
+    assert folder.settle.take_wrote_s() == pytest.approx(0.9, abs=0.1)
+
+
+def test_what_nobody_saw_being_written_took_no_longer_than_a_look(folder: Folder) -> None:
+    folder.settle.look(T0 + 10.0)
+    folder.write("step-1.tmp", at=T0 + 10.2)
+    (folder.root / "step-1.tmp").rename(folder.root / "step-1")
+    folder.settle.look(T0 + 10.25)
+    wrote_s = folder.settle.take_wrote_s()
+    assert wrote_s is not None
+    assert 0 <= wrote_s <= 0.25
+
+
+def test_what_was_there_before_the_program_tells_nothing_of_writing(folder: Folder) -> None:
+    assert folder.settle.take_wrote_s() is None
+    folder.settle.look(T0 + 100)
+    assert folder.settle.take_wrote_s() is None
+
+
+def test_a_copy_with_old_times_does_not_count_as_written_long_ago(folder: Folder) -> None:
+    folder.settle.look(T0 + 10.0)
+    folder.write("old", at=T0 - 86400)
+    folder.settle.look(T0 + 10.2)
+    folder.settle.look(T0 + 12.0)
+    wrote_s = folder.settle.take_wrote_s()
+    assert wrote_s is not None
+    assert 0 <= wrote_s <= 2.0

@@ -84,6 +84,57 @@ def test_left_to_itself_it_takes_a_tenth_of_the_time() -> None:
     assert pace.took_s == 2.0
 
 
+def test_a_program_that_saves_as_it_was_told_is_heard_each_time() -> None:
+    pace = Pace(every_s=0.0, told_s=60.0, began_at=0.0, ended_at=20.0)
+    assert not pace.due(47.0)
+    assert pace.due(58.0)  # a little early is in time
+    assert Pace(every_s=0.0, told_s=600.0, began_at=0.0, ended_at=2.0).due(20.0)  # as they appear
+
+
+def test_where_copying_costs_money_it_is_done_no_more_often_than_told() -> None:
+    pace = Pace(every_s=0.0, told_s=600.0, least_s=600.0, began_at=0.0, ended_at=2.0)
+    assert not pace.due(470.0)
+    assert pace.due(500.0)
+
+
+class Heard:
+    """A cadence that only listens."""
+
+    def __init__(self, every_s: float = 60.0, gap_s: float = 0.0) -> None:
+        self.every_s, self.gap_s = every_s, gap_s
+        self.saves: list[tuple[float | None, int]] = []
+
+    def least_gap_s(self) -> float:
+        return self.gap_s
+
+    def saved(self, *, wrote_s: float | None, copied_s: float, sent_bytes: int) -> None:
+        self.saves.append((wrote_s, sent_bytes))
+
+
+def test_it_tells_what_a_checkpoint_took_by_the_programs_word_if_it_gives_one(rig: Rig) -> None:
+    rig.sync._cadence = heard = Heard()
+    rig.rename_in("step-10", "12345")
+    rig.turn()
+    rig.progress.write_text(json.dumps({"step": 20, "write_s": 7.5}))
+    rig.rename_in("step-20", "123")
+    rig.turn()
+    assert [sent for _, sent in heard.saves] == [5, 3]
+    assert heard.saves[0][0] is not None
+    assert heard.saves[0][0] < 1.0
+    assert heard.saves[1][0] == 7.5
+
+
+def test_danger_overrules_the_price_of_copying(rig: Rig) -> None:
+    rig.sync._cadence = Heard(gap_s=600.0)
+    rig.rename_in("step-10")
+    rig.turn()
+    rig.rename_in("step-20")
+    assert not rig.turn(100.0)
+    rig.sync.save_soon()
+    assert rig.turn()
+    assert rig.steps == [20, 10]
+
+
 # -- which step ------------------------------------------------------------------------------------
 
 

@@ -152,8 +152,22 @@ def test_gpus_are_alternatives() -> None:
 
 
 @pytest.mark.parametrize("every", ["auto", "0", "0s"])
-def test_checkpoints_are_taken_as_they_appear_when_no_time_is_set_between_them(every: str) -> None:
+def test_checkpoints_are_taken_as_often_as_is_best_when_no_time_is_set_between_them(every: str) -> None:
     assert read(f"run: x\ncheckpoint: {{every: {every}}}").checkpoint.every_s is None
+
+
+@pytest.mark.parametrize(
+    ("written", "signal"), [("USR1", "USR1"), ("SIGUSR2", "USR2"), ("sigusr1", "USR1"), ("none", "")]
+)
+def test_a_program_may_ask_for_a_signal_when_its_interval_changes(written: str, signal: str) -> None:
+    assert read(f"run: x\ncheckpoint: {{signal: {written}}}").checkpoint.signal == signal
+    assert read("run: x").checkpoint.signal == ""
+
+
+def test_a_signal_that_means_something_else_is_refused() -> None:
+    (problem,) = problems("run: x\ncheckpoint:\n  signal: TERM\n")
+    assert (problem.key, problem.line) == ("checkpoint.signal", 3)
+    assert "USR1 or USR2" in problem.hint
 
 
 @pytest.mark.parametrize("folder", ["./ckpt/", "ckpt", "'ckpt/.'"])
@@ -405,7 +419,10 @@ specs = st.builds(
     ),
     fallback=st.builds(Fallback, patience_s=st.floats(0, 1e6), return_to_spot=st.booleans()),
     checkpoint=st.builds(
-        CheckpointSpec, every_s=st.none() | st.floats(0, 1e6), store=st.builds(BlobStoreRef, url=st.text())
+        CheckpointSpec,
+        every_s=st.none() | st.floats(0, 1e6),
+        signal=st.sampled_from(["", "USR1"]),
+        store=st.builds(BlobStoreRef, url=st.text()),
     ),
     restart_on_exit=st.lists(st.integers(1, 255)).map(tuple),
 )
