@@ -64,7 +64,7 @@ def run(
     if as_json:
         render.as_json(rehearsal_json(spec, options, seen, found, cautions))
     else:
-        _show(spec, options, seen, found)
+        show(spec, options, seen, found)
     return 0 if found.good else 1
 
 
@@ -82,14 +82,14 @@ def _usual_rate(spec: Spec) -> float:
     return Rates().of(Offer(pool=pool, gpu=gpu, price_usd_hour=0, seen_at=0.0))  # type: ignore[arg-type]
 
 
-def _show(spec: Spec, options: Options, seen: Seen, found: Verdict) -> None:
+def show(spec: Spec, options: Options, seen: Seen, found: Verdict) -> None:
     """The verdict on stdout."""
     fancy = render.is_fancy()
     print()
     for r in found.remarks:
         mark, colour = _MARKS[r.level]
         shown = f"{colour}{mark}{render.PLAIN}" if fancy else mark
-        print(f"{shown}  {r.check:<11}  " + r.text.replace("\n", "\n" + " " * 15))
+        print(f"{shown}  {r.check:<11}  " + r.text.replace("\n", "\n" + " " * 19))
         if r.where and r.level == "bad":
             print(f"{'':19}at: {r.where}")
         if r.hint:

@@ -10,13 +10,19 @@ from spotlaunch.core.spec import CheckpointSpec, Spec, Where
 # Kept of a notice beyond the grace, for the last checkpoint. Who needs less leaves sooner.
 LAST_SYNC_S = 10.0
 
+# A program that saves as often as it is told to shall be seen to do so: this often within the time of a run.
+SAVES_PER_RUN, LEAST_EVERY_S = 60, 1.0
 
-def rehearsed(spec: Spec, provider: str, *, setup: bool) -> Spec:
+
+def rehearsed(spec: Spec, provider: str, *, setup: bool, longest_s: float) -> Spec:
     """``spec`` with all that the program sees as it is, and nothing of what money and markets have to do with.
 
     No limits (these are the rehearsal's own), no deadline, no bucket: nothing of the user's is touched or paid for.
+    Checkpoints are wished for often enough that a run of ``longest_s`` sees some.
     """
     c = spec.checkpoint
+    often_s = max(LEAST_EVERY_S, longest_s / SAVES_PER_RUN)
+    every_s = often_s if c.every_s is None else min(often_s, c.every_s)
     return Spec(
         name=spec.name,
         run=spec.run,
@@ -27,7 +33,7 @@ def rehearsed(spec: Spec, provider: str, *, setup: bool) -> Spec:
         resources=spec.resources,
         market="spot",
         where=Where(providers=(provider,)),
-        checkpoint=replace(c, store=CheckpointSpec().store),
+        checkpoint=replace(c, every_s=every_s, store=CheckpointSpec().store),
         restart_on_exit=spec.restart_on_exit,
     )
 

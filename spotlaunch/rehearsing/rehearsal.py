@@ -47,9 +47,9 @@ def rehearse(
         alone=bool(options.compare),
     )
     with stage(home.prepare(), wanted(spec), notice_s=warned_s) as on:
-        played = rehearsed(spec, rehearsal_cloud(), setup=options.setup)
+        played = rehearsed(spec, rehearsal_cloud(), setup=options.setup, longest_s=options.longest_s)
         conductor = Conductor(on, played, wish, secret_values=secret_values, stay=(home.path,), tell=tell)
-        seen = conductor.perform()
+        seen = replace(conductor.perform(), every_s=spec.checkpoint.every_s)
         if options.compare:
             seen = replace(seen, comparisons=_comparisons(on.home.path / "outputs", conductor, seen, options))
     return seen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -30,14 +31,24 @@ SPEC = Spec(
 
 
 def test_the_program_is_the_users_and_money_markets_and_the_users_store_do_not_come_into_it() -> None:
-    played = rehearsed(SPEC, "here", setup=True)
+    played = rehearsed(SPEC, "here", setup=True, longest_s=6000)
     for key in ("name", "run", "setup", "env", "secrets", "resources", "restart_on_exit"):
         assert getattr(played, key) == getattr(SPEC, key)
     assert (played.market, played.where.providers, played.where.exclude) == ("spot", ("here",), ())
     assert (played.limits, played.image, played.checkpoint.store.url) == (Limits(), "", "")
     c = played.checkpoint
     assert (c.every_s, c.grace_s, c.keep, c.dir) == (60, 90, 2, "checkpoints")
-    assert rehearsed(SPEC, "here", setup=False).setup == ""
+    assert rehearsed(SPEC, "here", setup=False, longest_s=600).setup == ""
+
+
+@pytest.mark.parametrize(
+    ("every_s", "longest_s", "told_s"), [(None, 600, 10), (3600, 600, 10), (5, 600, 5), (None, 6, 1)]
+)
+def test_a_program_that_saves_as_often_as_it_is_told_to_is_told_to_often(
+    every_s: float | None, longest_s: float, told_s: float
+) -> None:
+    spec = replace(SPEC, checkpoint=replace(SPEC.checkpoint, every_s=every_s))
+    assert rehearsed(spec, "here", setup=True, longest_s=longest_s).checkpoint.every_s == told_s
 
 
 def test_machines_are_sold_as_the_job_wants_them_and_its_grace_fits_into_the_notice() -> None:

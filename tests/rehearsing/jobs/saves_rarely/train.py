@@ -1,4 +1,4 @@
-"""As `good`, but it saves every two seconds, and ends at once when told to stop."""
+"""As `good`, but it saves every second or so, and ends at once when told to stop."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-STEPS, EVERY, NAP_S = int(os.environ.get("STEPS", "150")), 40, 0.05
+STEPS, EVERY, NAP_S = int(os.environ.get("STEPS", "90")), 25, 0.05
 
 folder = Path(os.environ["SPOTLAUNCH_CHECKPOINT_DIR"])
 told = []
