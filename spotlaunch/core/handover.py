@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from spotlaunch.core import rules
+from spotlaunch.core.attempts import conclude
 from spotlaunch.core.book import Attempt, Job, Machine
 from spotlaunch.core.choosing import terms_of
 from spotlaunch.core.draft import Draft
@@ -85,6 +86,11 @@ def hand_over(draft: Draft, job: Job, live: list[Attempt]) -> None:
     if new.predecessor != old.number or new.phase != "waiting" or new.noticed_at is not None:
         return  # one that is losing its machine already takes nothing over
     if old.noticed_at is None and old.leave_asked_at is None:
+        silent_s = draft.now - (old.heard_at or old.started_at)
+        if job.deadline_at is not None and silent_s >= job.spec.checkpoint.grace_s + rules.LEAVE_SILENT_S:
+            # It would not hear that it is asked to leave, and there is no time to wait for that.
+            conclude(draft, old, "replaced", f"silent for {silent_s:.0f} s, and attempt {new.number} takes over")
+            return
         ask_to_leave(
             draft,
             old,

@@ -14,7 +14,7 @@ from spotlaunch.core.effective import work_of
 from spotlaunch.core.facts import Offer, Pool, Traits
 from spotlaunch.core.rank import Ranking, allowed_by_where
 from spotlaunch.core.rates import Rates
-from spotlaunch.core.situation import IDLE, ON_DEMAND, Action, Situation, SpotPool
+from spotlaunch.core.situation import HAIR_S, IDLE, ON_DEMAND, Action, Situation, SpotPool
 from spotlaunch.core.spec import Spec
 from spotlaunch.core.spells import Spell
 from spotlaunch.core.worked import work_left_s
@@ -44,6 +44,9 @@ class Standing:
     ``pools`` are those of the situation, by index, with their offers (None: not on sale now, as the one that runs may
     be). ``on_demand`` can be had now, the best first. ``work_known`` is false where nobody knows how much is left:
     then all the time there is counts as work. ``spells``: to be remembered.
+
+    ``reserve_eaten``: a spot machine runs, and has not stored what it should have by now, so that the time kept for an
+    on-demand start is being spent. A policy takes it at its word that what runs computes; here that is not believed.
     """
 
     situation: Situation
@@ -52,6 +55,7 @@ class Standing:
     on_demand: tuple[Offer, ...]
     work_known: bool
     spells: tuple[Spell, ...]
+    reserve_eaten: bool = False
 
 
 def stand(draft: Draft, job: Job, ranking: Ranking, running: Attempt | None) -> Standing:
@@ -81,7 +85,13 @@ def stand(draft: Draft, job: Job, ranking: Ranking, running: Attempt | None) -> 
     prices = {p: o.price_usd_hour for p, o in offers.items() if o is not None}
     if machine is not None:
         prices[machine.pool] = machine.price_usd_hour
+    missing_s = work_s + start_s - left_s
+    eaten = running is not None and action != ON_DEMAND and pending_s == 0.0 and missing_s > HAIR_S
+    if eaten and missing_s > redo:
+        # Too late for an on-demand start: a machine that is heard helps more than another one would.
+        eaten = draft.now - (running.heard_at or 0.0) > 2 * tick if running is not None else False
     return Standing(
+        reserve_eaten=eaten,
         situation=Situation(
             left_s=left_s,
             deadline_s=math.inf if job.deadline_at is None else job.deadline_at - job.submitted_at,

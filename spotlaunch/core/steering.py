@@ -37,6 +37,9 @@ class Scene:
     rival: Attempt | None = None
 
 
+NO_TIME = "the deadline leaves no time to lose a machine in"
+
+
 def policy_name(job: Job) -> str:
     """The policy that decides for a job that is steered."""
     return job.spec.policy or ("on-demand" if job.spec.market == "on-demand" else DEFAULT)
@@ -103,7 +106,7 @@ def _ask(job: Job, standing: Standing) -> tuple[Action, Memory, str]:
     """The policy's answer, its memory, and the reason where it is not the policy's own."""
     s, name = standing.situation, policy_name(job)
     promises = name in PROMISE_DEADLINES and job.deadline_at is not None
-    if promises and s.left_s < s.work_left_s + (s.pending_s if s.running == ON_DEMAND else 0.0):
+    if promises and slack_s(s) < 0:
         late = "the deadline is over" if s.left_s <= 0 else "the deadline cannot be met any more"
         why = f"{late}: as soon as possible"
     elif promises and not standing.work_known:
@@ -111,9 +114,11 @@ def _ask(job: Job, standing: Standing) -> tuple[Action, Memory, str]:
     elif promises and not s.pools:
         return ON_DEMAND, job.policy_memory, "there is no spot that fits"
     elif promises and not can_wait(s, s.running):
-        why = "the deadline leaves no time to lose a machine in"
+        why = NO_TIME
     else:
         why = ""
+    if promises and standing.reserve_eaten:
+        return ON_DEMAND, job.policy_memory, why or NO_TIME
     action, memory = POLICIES[name](s, job.policy_memory)
     return action, memory, why if action == ON_DEMAND else ""
 

@@ -15,10 +15,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int)
     parser.add_argument("--worlds", type=int, default=200)
     parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--deadlines", action="store_true", help="jobs with deadlines, and on-demand that works")
     args = parser.parse_args()
     seeds = [args.seed] if args.seed is not None else list(range(args.first, args.first + args.worlds))
     began = time.monotonic()
-    return show(run_worlds(seeds), time.monotonic() - began)
+    options = {"deadlines": True, "liars": False} if args.deadlines else {}
+    return show(run_worlds(seeds, **options), time.monotonic() - began)
 
 
 def show(reports: list[Report], took_s: float) -> int:

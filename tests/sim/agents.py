@@ -67,6 +67,8 @@ class SimAgent:
     step: int = 0
     resumed: int | None = None
     committed: int = 0
+    running_at: float | None = None
+    committed_at: float | None = None
     commits: int = 0
     waited_s: float = 0.0
     began_at: float = 0.0
@@ -130,7 +132,7 @@ class SimAgent:
         self.head = self.register.claim(self.attempt, self.by, self.clock.now())
         self.step = self.head.step if self.read_step is None else self.read_step
         self.resumed = self.committed = self.step
-        self.phase = "running"
+        self.phase, self.running_at = "running", self.clock.now()
 
     def _order(self) -> OrderDoc | None:
         doc = self.mailbox.order(self.attempt)
@@ -172,7 +174,7 @@ class SimAgent:
                 manifest,
                 self.clock.now(),
             )
-        self.committed = self.step
+        self.committed, self.committed_at = self.step, self.clock.now()
         self.commits += 1
 
     def _leave(self, why: str, exit_code: int | None = None) -> None:
@@ -221,6 +223,8 @@ class SimAgent:
             started_at=self.began_at,
             resumed_step=self.resumed,
             step=self.committed,
+            committed_at=self.committed_at,
+            phases={} if self.running_at is None else {"running": self.running_at},
             commits=self.commits,
             progress={"step": self.step, "total": self.total},
             notice_at=self.notice_at,

@@ -83,6 +83,7 @@ class SimCloud:
         self.liar = False
         self.tells_why = False  # ended machines stay listed for a while, with the reason
         self.stops = False  # a machine that is taken is only stopped: it bills on, and may be woken up
+        self.paid_works = False  # on-demand is granted, boots and answers, always
         self.refusals = 0
         self.machines: dict[str, SimMachine] = {}
         self.launch_calls: list[str] = []
@@ -94,6 +95,10 @@ class SimCloud:
 
     def _chance(self, p: float) -> bool:
         return not self.calm and self._random.random() < p
+
+    def works(self, pool: Pool) -> bool:
+        """Whether nothing ever goes wrong with machines of this pool."""
+        return self.paid_works and pool.market == "on-demand"
 
     # -- the port ----------------------------------------------------------------------------------------
 
@@ -116,12 +121,9 @@ class SimCloud:
 
     def launch(self, order: Order) -> Launched:
         self.launch_calls.append(order.launch_key)
-        if self._chance(0.03):
-            raise Throttled("too many requests", retry_after_s=30.0)
-        if self._chance(0.04):
-            raise Transient("try again")
-        if self._chance(0.04):
-            raise OutcomeUnknown("the answer was lost before the call got there")
+        sure = self.works(order.alternatives[0].pool)
+        if not sure:
+            self._break_down()
         if self.traits.idempotent_launch:
             twin = next((m for m in self.machines.values() if m.alive and m.launch_key == order.launch_key), None)
             if twin is not None:
@@ -132,13 +134,24 @@ class SimCloud:
             no = self._refusal(place)
             if no is None:
                 machine = self._make(order, offer, place)
-                if self._chance(0.15):
+                if not sure and self._chance(0.15):
                     raise OutcomeUnknown("the answer was lost after the machine was made", refused=refused)
                 return Launched(instance_id=machine.instance_id, offer=offer, refused=tuple(refused))
             refused.append(Refused(scope=Scope.of(offer.pool), error=type(no).__name__, reason=no.message))
         raise NoCapacity("all alternatives refused", refused=refused)
 
+    def _break_down(self) -> None:
+        """The call itself fails now and then."""
+        if self._chance(0.03):
+            raise Throttled("too many requests", retry_after_s=30.0)
+        if self._chance(0.04):
+            raise Transient("try again")
+        if self._chance(0.04):
+            raise OutcomeUnknown("the answer was lost before the call got there")
+
     def _refusal(self, place: SimPool) -> ProviderError | None:
+        if self.works(place.pool):
+            return None
         if place.dry_until > self._clock.now() and not self.calm:
             self.refusals += 1
             return NoCapacity("insufficient capacity")
@@ -213,7 +226,7 @@ class SimCloud:
             order=order,
         )
         self.machines[machine.instance_id] = machine
-        if not self._chance(0.03):  # else it never boots
+        if self.works(place.pool) or not self._chance(0.03):  # else it never boots
             self._clock.after(self._random.uniform(20, 90), lambda: machine.alive and self._boot(machine, order))
         if place.losses_per_hour and not self.calm:
             self._clock.after(self._random.expovariate(place.losses_per_hour / 3600), lambda: self.take(machine))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from itertools import pairwise
 
-from spotlaunch.core.book import Attempt
+from spotlaunch.core.book import Attempt, Job
 from spotlaunch.core.wire import Entry, Status
 from spotlaunch.ports import Store
 from tests.sim.cloud import SimMachine
@@ -40,6 +41,12 @@ def broken(
     found += [f"{m.instance_id} ({m.launch_key}) is still up after calm" for m in machines if m.alive]
     found += [f"a call was made for {key}, which no plan held" for key in set(calls) - planned]
     return found
+
+
+def latest_s(jobs: Sequence[Job], registers: Mapping[str, Sequence[Entry]]) -> float:
+    """How late the latest job was with its last commit; 0 where all were in time. Registers are oldest entry first."""
+    ends = {j.name: registers[j.name][-1].at if registers[j.name] else math.inf for j in jobs}
+    return max((max(0.0, ends[j.name] - j.deadline_at) for j in jobs if j.deadline_at is not None), default=0.0)
 
 
 def _register(job: str, entries: Sequence[Entry]) -> list[str]:

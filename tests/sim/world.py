@@ -17,6 +17,7 @@ from typing import Any
 from spotlaunch.core.book import Event, Job
 from spotlaunch.core.facts import Order, Pool, Traits
 from spotlaunch.core.plan import Launch, Terminate, World
+from spotlaunch.core.policy import PROMISE_DEADLINES
 from spotlaunch.core.spec import Fallback, Limits, Resources, Spec
 from spotlaunch.errors import LeaseHeld
 from spotlaunch.ports import Lease
@@ -27,7 +28,7 @@ from spotlaunch.watchdog import act, loop
 from spotlaunch.watchdog.loop import LEASE_S, Outside, Watchdog
 from tests.fakes.blobs import MemoryBlobs
 from tests.sim import properties
-from tests.sim.agents import CutOff, Habits, SimAgent
+from tests.sim.agents import TICK_S, CutOff, Habits, SimAgent
 from tests.sim.clock import AtOnce, Later, SimClock
 from tests.sim.cloud import SimCloud, SimMachine, SimPool
 
@@ -35,11 +36,18 @@ FAULTS_S = 6 * 3600.0
 CALM_S = 8 * 3600.0
 BILLING_TICK_S = 60.0
 
+# What `submit` asks a deadline to leave beside the work: a start with its grace, and two ticks (`core.standing`).
+START_MOST_S = 300.0 + 25.0 + 2 * 180.0
+
 # A look every five seconds all the time: more means that the loop runs hot.
 LOOKS_MOST = int((FAULTS_S + CALM_S) / 5)
 
 # Looking into mailboxes every two seconds would make a world of hours cost minutes.
 MAIL_EVERY_S = 30.0
+
+# A deadline must leave as much more for each crash of the watchdog, beside the time in which none is awake: what it was
+# at is found out (`Traits.settle_s`, a listing) before it is done again. Without crashes no job is ever late.
+CRASH_MOST_S = 180.0
 
 
 class Crash(BaseException):
@@ -60,6 +68,8 @@ class Report:
     crashes: int = 0
     looks: int = 0
     over_at: float = 0.0
+    asleep_s: float = 0.0
+    late_s: float = 0.0
 
 
 class SimWorld:
@@ -71,6 +81,8 @@ class SimWorld:
         *,
         habits: Habits | None = None,
         liars: bool | None = None,
+        deadlines: bool = False,
+        crashes: bool = True,
         watchdog_class: type[Watchdog] = Watchdog,
         store_class: type[SqliteStore] = SqliteStore,
     ) -> None:
@@ -92,10 +104,16 @@ class SimWorld:
         self._depth = 0
         self.clouds = [self._cloud("east", 0), self._cloud("west", 1)]
         self.report.liars = self.random.random() < 0.3 if liars is None else liars
+        self.crashes = crashes
+        self.asleep_since: float | None = self.start
         for cloud in self.clouds:
+            cloud.paid_works = deadlines
             cloud.liar = self.report.liars
             cloud.tells_why, cloud.stops = self.random.random() < 0.5, self.random.random() < 0.5
-        self._submit()
+        if deadlines:
+            self._submit_deadlines()
+        else:
+            self._submit()
 
     # -- the furniture -----------------------------------------------------------------------------------
 
@@ -142,6 +160,18 @@ class SimWorld:
             wanted = self.random.choice(["cancel", "cancel-now"])
             self.clock.after(when, partial(self._cancel, "job1", wanted))
 
+    def _submit_deadlines(self) -> None:
+        """Jobs of half an hour to four hours, with some twenty minutes to three hours to spare."""
+        for i, policy in enumerate(sorted(PROMISE_DEADLINES - {"on-demand"})):
+            name, at = f"job{i}", self.clock.now()
+            total = self.totals[name] = self.random.randint(30, 240)
+            work_s = TICK_S * total
+            deadline_s = work_s + START_MOST_S + self.random.uniform(1200, 10800)
+            told_s = work_s if self.random.random() < 0.7 else None
+            spec = Spec(name=name, run="train", policy=policy, deadline_s=deadline_s, work_s=told_s)
+            job = Job(name=name, spec=spec, submitted_at=at, store_url="memory://", deadline_at=at + deadline_s)
+            self.store.add_job(job, Event(job=name, at=at, kind="submitted", text="submitted"))
+
     def _cancel(self, name: str, wanted: Any) -> None:
         if not self.store.jobs(names=[name])[0].over:
             at = self.clock.now()
@@ -167,10 +197,11 @@ class SimWorld:
             by=machine.instance_id,
         )
         machine.on_notice.append(agent.notice)
-        if not self.calm and self.random.random() < 0.4:
+        works = cloud.works(machine.place.pool)
+        if not self.calm and not works and self.random.random() < 0.4:
             # A partition that may outlast what the watchdog believes of this machine: a ghost in the making.
             self.clock.after(self.random.uniform(0, 1800), partial(self._partition, machine.instance_id))
-        if not self.calm and self.random.random() < 0.04:
+        if not self.calm and not works and self.random.random() < 0.04:
             return  # the agent never starts, the machine bills
         agent.boot()
 
@@ -213,7 +244,9 @@ class SimWorld:
         except LeaseHeld:
             self.clock.advance(self.random.uniform(5, 30))
             return
-        dies_at = until if self.calm else self.clock.now() + self.random.expovariate(1 / 900)
+        mortal = self.crashes and not self.calm
+        dies_at = self.clock.now() + self.random.expovariate(1 / 900) if mortal else until
+        self._awake()
         try:
             while self.clock.now() < until and not self.done():
                 self.report.looks += 1
@@ -229,6 +262,13 @@ class SimWorld:
             self.report.crashes += 1
         finally:
             callers.die()
+            self.asleep_since = self.clock.now()
+
+    def _awake(self) -> None:
+        """Somebody looks again: for so long nobody did."""
+        if self.asleep_since is not None:
+            self.report.asleep_s += self.clock.now() - self.asleep_since
+        self.asleep_since = None
 
     def _die_somewhere(self, watchdog: Watchdog, callers: Later) -> None:
         """Die at any line of acting, or only stall there while another watchdog takes over."""
@@ -290,6 +330,10 @@ class SimWorld:
         for job in self.store.jobs():
             mailbox = Mailbox(self.blobs, job.name)
             self.report.broken += properties.misjudged(self.store.attempts(job.name), mailbox.status)
+        self.report.late_s = properties.latest_s(self.store.jobs(), registers)
+        allowed_s = self.report.asleep_s + CRASH_MOST_S * self.report.crashes
+        if self.report.late_s > allowed_s and not self.report.liars:
+            self.report.broken.append(f"a job is {self.report.late_s:.0f} s late, {allowed_s:.0f} s are right")
         if self.report.looks > LOOKS_MOST:
             self.report.broken.append(f"the loop spins: {self.report.looks} looks, {self.complaints[-1:]}")
         self.report.attempts = sum(j.last_attempt for j in self.store.jobs())
@@ -359,11 +403,11 @@ def _play(world: SimWorld) -> None:
     faults_end = world.start + FAULTS_S
     for cloud in world.clouds:
         cloud.dry_spell()
-    for _ in range(2):
+    for _ in range(2 if world.crashes else 0):
         world.clock.after(world.random.uniform(0, FAULTS_S / 2), partial(world.rival, faults_end))
     while world.clock.now() < faults_end:
         world.run_watchdog(faults_end)
-        if world.random.random() < 0.3:
+        if world.crashes and world.random.random() < 0.3:
             world.mail_cut_until = world.clock.now() + world.random.uniform(30, 600)
         if world.clock.now() < faults_end:
             world.clock.advance(world.random.uniform(1, 120))
