@@ -23,7 +23,14 @@ OnDemandPrice = Annotated[float, typer.Option("--od-price", metavar="P", help="O
 SpotPrice = Annotated[
     str, typer.Option("--spot-price", metavar="P[,P...]", help="Spot: one price for all traces, or one for each.")
 ]
-Policies = Annotated[Optional[list[str]], typer.Option("--policy", metavar="NAME", help="Repeatable; all if left out.")]
+Policies = Annotated[
+    Optional[list[str]],
+    typer.Option(
+        "--policy",
+        metavar="NAME",
+        help="on-demand, spot, greedy, uniform-progress, slack. Repeatable; all if left out.",
+    ),
+]
 Starts = Annotated[
     Optional[int],
     typer.Option("--starts", metavar="N", help="So many jobs, begun at random ticks (40); 1: at the first tick."),

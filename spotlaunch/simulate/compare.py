@@ -26,7 +26,7 @@ WORTH_SHARING = 500_000
 # The optimum of a tick costs as much as so many decisions.
 OPTIMUM_DECISIONS = 3
 
-# Starts that are handed to a process at once.
+# Starts that are handed to a process at once, at most.
 PORTION = 32
 
 Progress = Callable[[float], None]
@@ -80,10 +80,12 @@ def compare(
     cores = _cores() if cores is None else cores
     weight = len(once) * task.ticks * (len(policies) + OPTIMUM_DECISIONS)
     work = partial(_jobs, task, tuple(traces), tuple(policies), len(starts) == 1)
-    portions = [tuple(once[n : n + PORTION]) for n in range(0, len(once), PORTION)]
+    # Several for each core, as they do not take equally long.
+    portion = max(1, min(PORTION, math.ceil(len(once) / (4 * cores))))
+    portions = [tuple(once[n : n + portion]) for n in range(0, len(once), portion)]
     found: dict[int, tuple[float, tuple[Job, ...]]] = {}
-    for portion in _shared_out(work, portions, cores if weight > WORTH_SHARING else 1):
-        found |= portion
+    for part in _shared_out(work, portions, cores if weight > WORTH_SHARING else 1):
+        found |= part
         progress(len(found) / len(once))
     return Comparison(
         starts=tuple(starts),

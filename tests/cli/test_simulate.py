@@ -210,6 +210,14 @@ def test_without_matplotlib_a_figure_is_refused_before_any_work(
     assert "pip install 'spotlaunch[plot]'" in raised.value.hint
 
 
+def test_help_and_page_name_every_policy(cli: Cli) -> None:
+    told = " ".join(cli("simulate", "--help").out.split()).partition("--policy NAME")[2].partition("--starts")[0]
+    for name in POLICIES:
+        assert re.search(rf"\b{name}\b", told), name
+        assert f"| `{name}` |" in PAGE.read_text()
+    assert f"`{DEFAULT}` is the default" in PAGE.read_text()
+
+
 _EXAMPLE = re.compile(
     r"```console\n\$ spotlaunch (simulate [^\n]*)\n```\n\n<!-- example -->\n```text\n(.*?)```\n", re.DOTALL
 )

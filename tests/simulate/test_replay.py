@@ -101,6 +101,18 @@ def test_a_policy_hears_how_long_nothing_has_run() -> None:
     assert heard[:9] == [0, 600, 1200, 0, 0, 600, 1200, 1800, 0]
 
 
+@pytest.mark.parametrize(("trace", "actions"), [("10" + "1" * 30, [0, I, 0]), ("1" * 30, [0, I, 0])])
+def test_of_a_start_that_is_lost_or_left_nothing_is_pending(trace: str, actions: list[Action]) -> None:
+    heard = []
+
+    def policy(s: Situation, memory: Memory) -> tuple[Action, Memory]:
+        heard.append((s.running, s.pending_s))
+        return does(*actions)(s, memory)
+
+    replay(a_task(overhead_s=900.0), [bytes(map(int, trace))], 0, policy)
+    assert heard[:5] == [(I, 0), (I if trace[1] == "0" else 0, 0 if trace[1] == "0" else 300), (I, 0), (0, 300), (0, 0)]
+
+
 def test_a_pool_is_as_old_as_it_was_seen_and_its_losses_are_counted_beside_those_expected() -> None:
     seen = [pools[0] for pools, _ in zip(Seen(a_task(), [bytes(map(int, "11101100"))], 1), range(8), strict=False)]
     assert [p.up_for_s for p in seen] == [0, 600, 0, 0, 600, 0, 0, 0]
