@@ -25,12 +25,13 @@ from spotlaunch.core.effective import work_of
 from spotlaunch.core.facts import Offer, Traits, Want
 from spotlaunch.core.feasible import CannotBeMet, impossible_deadline, impossible_limit
 from spotlaunch.core.hold import cheapest_now, satisfying
+from spotlaunch.core.lessons import NOTHING_LEARNED, Learned
 from spotlaunch.core.names import JOB_NAME_MOST
 from spotlaunch.core.orders import launch_key
 from spotlaunch.core.plan import Asked, World
 from spotlaunch.core.rank import Ranking, Terms, rank
 from spotlaunch.core.spec import Spec
-from spotlaunch.core.standing import stand
+from spotlaunch.core.standing import Standing, stand
 from spotlaunch.core.steering import would_take
 from spotlaunch.core.wire import bundle_key, owner_key
 from spotlaunch.errors import (
@@ -67,7 +68,8 @@ class Preview:
 
     ``spot_first`` is whether on-demand candidates wait for patience to run out. ``held``: the job would be held,
     until what, and how far the market is from it; empty where it would not. ``traits``: of the providers asked.
-    ``too_late``: why not even on-demand would meet its deadline.
+    ``too_late``: why not even on-demand would meet its deadline. ``standing``: what a policy is told of it, at ``now``
+    (seconds since the epoch), and ``learned`` what was known of pools.
     """
 
     asked: Asked
@@ -77,6 +79,9 @@ class Preview:
     held: str = ""
     traits: Mapping[str, Traits] = field(default_factory=dict)
     too_late: CannotBeMet | None = None
+    standing: Standing | None = None
+    learned: Learned = NOTHING_LEARNED
+    now: float = 0.0
 
 
 def store_url(home: Home, spec: Spec) -> str:
@@ -120,9 +125,9 @@ def preview(
     held = ""
     if when is not None and not ranking.candidates:
         held = f"until {when}; {cheapest_now(when, everything) or 'no offer that fits can be had now'}"
+    world = World(now=now, owner=owner, book=Book(jobs=(job,)), traits=terms.traits, learned=learned)
+    standing = stand(Draft(world), job, ranking, None)
     if job.steered:
-        world = World(now=now, owner=owner, book=Book(jobs=(job,)), traits=terms.traits, learned=learned)
-        standing = stand(Draft(world), job, ranking, None)
         first = would_take(job, standing)
         spot_first = first is not None and first.pool.market == "spot"
         too_late = impossible_deadline(job, ranking, standing)
@@ -138,6 +143,9 @@ def preview(
         held=held,
         traits=terms.traits,
         too_late=too_late,
+        standing=standing,
+        learned=learned,
+        now=now,
     )
 
 

@@ -2,15 +2,16 @@
 
 The rules: a tick is one sample. At its start the availability of every pool for the whole tick is visible, and of no
 later one. A running spot machine whose pool is down at that instant is taken. A start burns the overhead before any
-work is done, and one that is cut short is lost. Billing is per second; the job ends the moment its work is done. Moving
-from pool to pool costs a start, and nothing else. Policies that promise the deadline guard it themselves, here as in
+work is done, and one that is cut short is lost. Billing is per second; the job ends the moment its work is done. A spot
+machine in another pool than the last one costs the egress of the checkpoint as well; on-demand is rented where it
+lies. Policies that promise the deadline guard it themselves, here as in
 the watchdog. Past the end of its trace a pool is down. A job that is late goes on to the end of the longest.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice, repeat
 
@@ -23,7 +24,8 @@ from spotlaunch.core.situation import HAIR_S, IDLE, ON_DEMAND, Action, Situation
 class Task:
     """What is replayed: hours as seconds, prices per hour, the deadline counted from the start (infinite: none).
 
-    ``patience_s`` is for jobs without a deadline: how long they wait for spot.
+    ``move_usd``: egress of the checkpoint from one pool to another. ``patience_s`` is for jobs without a deadline: how
+    long they wait for spot.
     """
 
     work_s: float
@@ -32,6 +34,7 @@ class Task:
     tick_s: float
     on_demand_usd_hour: float
     spot_usd_hour: tuple[float, ...]
+    move_usd: float = 0.0
     patience_s: float = 1200.0
 
     @property
@@ -61,23 +64,33 @@ class Run:
     decisions: tuple[Action, ...]
 
 
-def replay(task: Task, traces: Sequence[Sequence[int]], start: int, policy: Policy, seen: Seen | None = None) -> Run:
+def replay(
+    task: Task,
+    traces: Sequence[Sequence[int]],
+    start: int,
+    policy: Policy,
+    seen: Iterable[tuple[SpotPool, ...]] | None = None,
+) -> Run:
     """One job from tick ``start`` of ``traces`` (one a pool; 0 is down) to its end, or that of deadline and traces.
 
-    ``seen`` is of the same task, traces and start, and spares other policies the looking.
+    ``seen``: the pools at each tick. Of the same task, traces and start it spares other policies the looking; any other
+    takes the place of traces and start, and each pool may take its own time to start.
     """
-    seen = seen or Seen(task, traces, start)
+    seen = Seen(task, traces, start) if seen is None else seen
     tick_s, overhead_s, patience_s = task.tick_s, task.overhead_s, task.patience_s
     deadline_s, work_s, on_demand_usd_hour = task.deadline_s, task.work_s, task.on_demand_usd_hour
     memory: Memory = ()
     running: Action = IDLE
     pending_s, work_left_s, now_s, waiting_s, cost_usd_h = 0.0, work_s, 0.0, 0.0, 0.0
     preemptions = starts = 0
+    home: int | None = None
     decisions: list[Action] = []
     for pools in seen:
         if running != IDLE and running != ON_DEMAND and not pools[running].up:
             running, pending_s = IDLE, 0.0
             preemptions += 1
+        if task.move_usd and home is not None:
+            pools = tuple(p if i == home else p._replace(move_usd=task.move_usd) for i, p in enumerate(pools))
         clock = (deadline_s - now_s, deadline_s, work_left_s, work_s, running, pending_s)
         situation = Situation(*clock, overhead_s, tick_s, on_demand_usd_hour, pools, waiting_s, patience_s)
         action, memory = policy(situation, memory)
@@ -85,7 +98,7 @@ def replay(task: Task, traces: Sequence[Sequence[int]], start: int, policy: Poli
             running = action
             if action != IDLE:
                 starts += 1
-                pending_s = overhead_s
+                pending_s = overhead_s if action == ON_DEMAND else pools[action].start_s
         decisions.append(action)
         if action == IDLE:
             pending_s = 0.0
@@ -118,7 +131,9 @@ class Seen:
     def __init__(self, task: Task, traces: Sequence[Sequence[int]], start: int) -> None:
         longest = max(map(len, traces), default=0) - start
         ticks = max(longest, task.ticks if math.isfinite(task.deadline_s) else 0)
-        views = (_views(task, price, trace, start) for price, trace in zip(task.spot_usd_hour, traces, strict=True))
+        firsts = [SpotPool(False, price, start_s=task.overhead_s) for price in task.spot_usd_hour]
+        ups = [chain(islice(trace, start, None), repeat(0)) for trace in traces]
+        views = [views_of(first, up, task.tick_s) for first, up in zip(firsts, ups, strict=True)]
         self._coming = islice(zip(*views, strict=True), ticks) if traces else repeat((), ticks)
         self._known: list[tuple[SpotPool, ...]] = []
 
@@ -129,20 +144,24 @@ class Seen:
             yield pools
 
 
-def _views(task: Task, price_usd_hour: float, trace: Sequence[int], start: int) -> Iterator[SpotPool]:
-    """One pool tick by tick: how long it has been up, how often it was lost, and how often that was to be expected."""
-    start_s, up_for_s, was_up = task.overhead_s, 0.0, False
-    lost, expected = 0, 0.0
-    down = SpotPool(False, price_usd_hour, 0.0, 0, 0.0, start_s)
-    for up in chain(islice(trace, start, None), repeat(0)):
+def views_of(first: SpotPool, ups: Iterable[int], tick_s: float) -> Iterator[SpotPool]:
+    """One pool tick by tick, up or not as ``ups`` tells, from what is known of it at ``first``.
+
+    What changes is how long it has been up, how often it was lost, and how often that was to be expected.
+    """
+    up_for_s, was_up = 0.0, False
+    lost, expected = first.interruptions, first.expected
+    price_usd_hour, start_s, move_usd = first.price_usd_hour, first.start_s, first.move_usd
+    down = SpotPool(False, price_usd_hour, 0.0, lost, expected, start_s, move_usd)
+    for up in ups:
         if up:
-            up_for_s = up_for_s + task.tick_s if was_up else 0.0
+            up_for_s = up_for_s + tick_s if was_up else 0.0
             so_far = expected + interruptions_expected(0.0, up_for_s)
-            yield SpotPool(True, price_usd_hour, up_for_s, lost, so_far, start_s)
+            yield SpotPool(True, price_usd_hour, up_for_s, lost, so_far, start_s, move_usd)
         else:
             if was_up:
                 lost += 1
                 expected += interruptions_expected(0.0, up_for_s)
-                down = SpotPool(False, price_usd_hour, 0.0, lost, expected, start_s)
+                down = SpotPool(False, price_usd_hour, 0.0, lost, expected, start_s, move_usd)
             yield down
         was_up = bool(up)
