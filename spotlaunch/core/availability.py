@@ -40,6 +40,9 @@ LIKELY, EVEN = 0.8, 0.4
 _GRADES: Mapping[Word, int] = MappingProxyType({"yes": 0, "unknown": 1, "no": 2})
 
 
+Kin = tuple[str, str, str]  # provider, instance type, market
+
+
 class Try(NamedTuple):
     """Launches asked of one pool in one hour (counted since the epoch): how many were granted, how many refused."""
 
@@ -65,49 +68,64 @@ class Availability:
     """
 
     def __init__(self, tries: Mapping[Pool, tuple[Try, ...]] = NO_TRIES) -> None:
-        self._kin: dict[tuple[str, str, str], list[tuple[str, str, tuple[Try, ...]]]] = {}
+        self._kin: dict[Kin, list[tuple[str, str, tuple[Try, ...]]]] = {}
         for pool, each in tries.items():
             key = (pool.provider, pool.instance_type, pool.market)
             self._kin.setdefault(key, []).append((pool.region, pool.zone, each))
-        self._steps: dict[tuple[Pool, int], tuple[tuple[float, float], ...]] = {}
+        self._types = frozenset(instance_type for _, instance_type, _ in self._kin)
+        self._hour = 0
+        self._weighed: dict[Kin, list[tuple[str, str, float, float]]] = {}
 
     def of(self, offer: Offer, at: float) -> float:
         """0 to 1, for a launch at ``at`` (seconds since the epoch). Without tries of its kind: the prior exactly."""
         said = offer.obtainability
         chance = said if said is not None and 0 <= said <= 1 else USUAL[offer.available]
         pool = offer.pool
-        if not self._kin or (pool.provider, pool.instance_type, pool.market) not in self._kin:
+        kin = (pool.provider, pool.instance_type, pool.market)
+        if kin not in self._kin:
             return chance
-        for granted, refused in self._of_kin(pool, int(at // HOUR_S)):
-            chance = (WORD_TRIES * chance + granted) / (WORD_TRIES + granted + refused)
-        return chance
+        far_yes = far_no = near_yes = near_no = own_yes = own_no = 0.0
+        for region, zone, granted, refused in self._of_kin(kin, int(at // HOUR_S)):
+            if region not in ("", pool.region):
+                far_yes, far_no = far_yes + granted, far_no + refused
+            elif zone not in ("", pool.zone):
+                near_yes, near_no = near_yes + granted, near_no + refused
+            else:
+                own_yes, own_no = own_yes + granted, own_no + refused
+        chance = _step(_step(chance, FAR * far_yes, FAR * far_no), NEAR * near_yes, NEAR * near_no)
+        return _step(chance, OWN * own_yes, OWN * own_no)
 
     def grade(self, at: float) -> Callable[[Offer], int]:
         """What tells how likely an offer can be had at ``at``: 0 (more than four in five), 1, 2 (less than two)."""
-        kin = self._kin
+        types = self._types
 
         def graded(offer: Offer) -> int:
-            pool = offer.pool
-            if offer.obtainability is None and not (kin and (pool.provider, pool.instance_type, pool.market) in kin):
+            if offer.obtainability is None and offer.pool.instance_type not in types:
                 return _GRADES[offer.available]  # most of the hundred thousand offers that a market may have
             chance = self.of(offer, at)
             return 0 if chance > LIKELY else 1 if chance >= EVEN else 2
 
         return graded
 
-    def _of_kin(self, pool: Pool, hour: int) -> tuple[tuple[float, float], ...]:
-        found = self._steps.get((pool, hour))
+    def _of_kin(self, kin: Kin, hour: int) -> list[tuple[str, str, float, float]]:
+        """Region, zone, granted and refused, by what they are worth in this hour."""
+        if hour != self._hour:
+            self._hour, self._weighed = hour, {}
+        found = self._weighed.get(kin)
         if found is None:
-            sums = {FAR: [0.0, 0.0], NEAR: [0.0, 0.0], OWN: [0.0, 0.0]}
-            for region, zone, tries in self._kin[(pool.provider, pool.instance_type, pool.market)]:
-                here = region in ("", pool.region)
-                worth = OWN if here and zone in ("", pool.zone) else NEAR if here else FAR
-                for each in tries:
-                    weight = worth * _weight(each.hour, hour)
-                    sums[worth][0] += weight * each.granted
-                    sums[worth][1] += weight * each.refused
-            found = self._steps[(pool, hour)] = tuple((g, r) for g, r in sums.values() if g or r)
+            found = self._weighed[kin] = []
+            for region, zone, tries in self._kin[kin]:
+                weights = [_weight(each.hour, hour) for each in tries]
+                granted = sum(w * each.granted for w, each in zip(weights, tries, strict=True))
+                refused = sum(w * each.refused for w, each in zip(weights, tries, strict=True))
+                if granted or refused:
+                    found.append((region, zone, granted, refused))
         return found
+
+
+def _step(chance: float, granted: float, refused: float) -> float:
+    # Without any, a step would change the chance by a float's last digit.
+    return (WORD_TRIES * chance + granted) / (WORD_TRIES + granted + refused) if granted or refused else chance
 
 
 def _weight(then: int, now: int) -> float:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from spotlaunch.core.facts import Offer, Pool
 from spotlaunch.core.gpus import gpu_matches
-from spotlaunch.core.seasons import Season
+from spotlaunch.core.seasons import Place, Season
 
 # Interruptions an hour where the provider says nothing: what articles report by GPU (docs/decisions/0010), and
 # for other spot machines about what they report for A100 and H100.
@@ -67,6 +67,8 @@ class Rates:
         self._history = history
         # None where it tells nothing: a market has a hundred thousand offers to ask about.
         self._season = season or None
+        self._at: float | None = None
+        self._factors: dict[Place, float] = {}
         self._kin: dict[tuple[str, str, str], _Kin] = {}
         for pool, lived in history.items():
             key = (pool.provider, pool.instance_type, pool.market)
@@ -85,10 +87,13 @@ class Rates:
             for interruptions, hours in kin.steps(pool.region, pool.zone):
                 rate = (SIGNAL_HOURS * rate + interruptions) / (SIGNAL_HOURS + hours)
         if at is not None and self._season is not None:
-            factor = self._season.ahead((pool.provider, pool.region, pool.market), at)
-            if factor != 1.0:
-                # No pattern is known better than that, and fewer different rates are quicker to reckon with.
-                return float(f"{rate * factor:.3g}")
+            if at != self._at:
+                self._at, self._factors = at, {}
+            place = (pool.provider, pool.region, pool.market)
+            factor = self._factors.get(place)
+            if factor is None:
+                factor = self._factors[place] = self._season.ahead(place, at)
+            return rate * factor
         return rate
 
     def belief(self, offer: Offer) -> Belief:

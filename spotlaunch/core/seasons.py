@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 DAY_H, WEEK_H = 24, 168
 HOUR_S = 3600.0
@@ -70,12 +72,12 @@ class Season:
     """
 
     def __init__(self, weeks: Mapping[Place, Week] = NO_WEEKS) -> None:
-        self._regions: dict[tuple[str, str], dict[str, Week]] = {}
+        self._regions: dict[tuple[str, str], dict[str, _Sums]] = {}
         for (provider, region, market), week in weeks.items():
             if any(week.interruptions):
-                self._regions.setdefault((provider, market), {})[region] = week
-        self._found: dict[Place, tuple[float, ...]] = {}
-        self._ahead: dict[Place, tuple[float, ...]] = {}
+                self._regions.setdefault((provider, market), {})[region] = _sums(week)
+        self._all = {key: _added(regions.values()) for key, regions in self._regions.items()}
+        self._found: dict[Place, _Shape | None] = {}
 
     def __bool__(self) -> bool:
         """Whether anything was learned anywhere."""
@@ -83,48 +85,80 @@ class Season:
 
     def factors(self, place: Place) -> tuple[float, ...]:
         """By hour of the week, `WEEK_H` of them, 1 on average. Empty where nothing was learned."""
-        found = self._found.get(place)
-        if found is None:
-            provider, region, market = place
-            regions = self._regions.get((provider, market), {})
-            found = self._found[place] = _factors(regions, region) if regions else ()
-        return found
+        shape = self._shape(place)
+        return () if shape is None else tuple(shape.at(hour) for hour in range(WEEK_H))
 
     def ahead(self, place: Place, at: float) -> float:
-        """The mean factor of the `AHEAD_H` hours of the week from ``at`` on; 1 where nothing was learned."""
-        found = self._ahead.get(place)
-        if found is None:
-            each = self.factors(place)
-            found = self._ahead[place] = tuple(
-                sum(each[(h + n) % WEEK_H] for n in range(AHEAD_H)) / AHEAD_H for h in range(len(each))
-            )
-        return found[hour_of_week(at)] if found else 1.0
+        """The mean factor of the `AHEAD_H` hours of the week from ``at`` on, to the percent; 1 without any lesson."""
+        shape = self._shape(place)
+        if shape is None:
+            return 1.0
+        now = hour_of_week(at)
+        # To the percent: more is not known, and fewer different rates are quicker to reckon with.
+        return round(sum(shape.at((now + n) % WEEK_H) for n in range(AHEAD_H)) / AHEAD_H, 2)
+
+    def _shape(self, place: Place) -> _Shape | None:
+        if place not in self._found:
+            provider, region, market = place
+            regions = self._regions.get((provider, market))
+            self._found[place] = None if regions is None else self._learn(regions, region, (provider, market))
+        return self._found[place]
+
+    def _learn(self, regions: Mapping[str, _Sums], region: str, key: tuple[str, str]) -> _Shape:
+        own = regions.get(region)
+        hours, days = [1.0] * DAY_H, [1.0] * (WEEK_H // DAY_H)
+        if len(regions) > (own is not None):
+            far = _less(self._all[key], own)
+            hours, days = _risks(hours, CALM, far[0], far[1]), _risks(days, CALM_DAY, far[2], far[3])
+        if own is not None:
+            hours, days = _risks(hours, CALM, own[0], own[1]), _risks(days, CALM_DAY, own[2], own[3])
+        return _Shape(hours, days, sum(hours) / len(hours) * (sum(days) / len(days)))
 
 
-def _factors(regions: Mapping[str, Week], region: str) -> tuple[float, ...]:
-    far = [week for name, week in regions.items() if name != region]
-    own = [week for name, week in regions.items() if name == region]
-    hours = [1.0] * DAY_H
-    days = [1.0] * (WEEK_H // DAY_H)
-    for weeks, worth in ((far, ELSEWHERE), (own, 1.0)):
-        if weeks:
-            up = [worth * sum(w.hours[h] for w in weeks) for h in range(WEEK_H)]
-            taken = [worth * sum(w.interruptions[h] for w in weeks) for h in range(WEEK_H)]
-            hours = _risks(hours, CALM, _of_day(up), _of_day(taken))
-            days = _risks(days, CALM_DAY, _by_day(up), _by_day(taken))
-    usual = sum(hours) / len(hours) * (sum(days) / len(days))
-    return tuple(hours[h % DAY_H] * days[h // DAY_H] / usual for h in range(WEEK_H))
+class _Shape(NamedTuple):
+    """The factors of hours of the day and days of the week, and the mean of their products."""
+
+    hours: Sequence[float]
+    days: Sequence[float]
+    usual: float
+
+    def at(self, hour: int) -> float:
+        return self.hours[hour % DAY_H] * self.days[hour // DAY_H] / self.usual
+
+
+# By hour of the day: hours up, interruptions; by day of the week: the same.
+_Sums = tuple[list[float], list[float], list[float], list[float]]
+
+
+def _sums(week: Week) -> _Sums:
+    up, taken = week.hours, week.interruptions
+    return _of_day(up), _of_day(taken), _by_day(up), _by_day(taken)
+
+
+def _of_day(cells: Sequence[float]) -> list[float]:
+    return [sum(cells[hour::DAY_H]) for hour in range(DAY_H)]
+
+
+def _by_day(cells: Sequence[float]) -> list[float]:
+    return [sum(cells[day : day + DAY_H]) for day in range(0, WEEK_H, DAY_H)]
+
+
+def _added(all_of: Iterable[_Sums]) -> _Sums:
+    a, b, c, d = ([math.fsum(cells) for cells in zip(*part, strict=True)] for part in zip(*all_of, strict=True))
+    return a, b, c, d
+
+
+def _less(all_of: _Sums, own: _Sums | None) -> _Sums:
+    """What is left without ``own``, at a discount."""
+    without = own or tuple([0.0] * len(part) for part in all_of)
+    a, b, c, d = (
+        [ELSEWHERE * max(0.0, one - its) for one, its in zip(part, mine, strict=True)]
+        for part, mine in zip(all_of, without, strict=True)
+    )
+    return a, b, c, d
 
 
 def _risks(prior: Sequence[float], calm: float, up: Sequence[float], taken: Sequence[float]) -> list[float]:
     all_up, all_taken = sum(up), sum(taken)
     expected = [all_taken * u / all_up if all_up else 0.0 for u in up]
     return [(calm * p + t) / (calm + e) for p, t, e in zip(prior, taken, expected, strict=True)]
-
-
-def _of_day(week: Sequence[float]) -> list[float]:
-    return [sum(week[hour::DAY_H]) for hour in range(DAY_H)]
-
-
-def _by_day(week: Sequence[float]) -> list[float]:
-    return [sum(week[day : day + DAY_H]) for day in range(0, WEEK_H, DAY_H)]

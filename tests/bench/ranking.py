@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
+from spotlaunch.core.availability import Try
 from spotlaunch.core.facts import Offer, Pool
+from spotlaunch.core.lessons import Learned
 from spotlaunch.core.rank import Terms, rank
-from spotlaunch.core.rates import Lived, Rates
+from spotlaunch.core.rates import Lived
+from spotlaunch.core.seasons import WEEK_H, Place, Week
 from spotlaunch.core.spec import Resources, Spec
 from tests.bench.looks import TRAITS
 
@@ -46,8 +49,10 @@ def a_market(count: int, seed: int = 1) -> list[Offer]:
 
 
 def terms(offers: list[Offer]) -> Terms:
-    """Of a job that may take any of them, in a book that has lived in five hundred pools."""
-    lived = Lived(interruptions=1, hours=20.0)
+    """Of a job that may take any of them, in a book that has lived in five hundred pools and asked for as many."""
+    pools = [o.pool for o in offers[:500]]
+    lived = {pool: Lived(interruptions=1, hours=20.0) for pool in pools}
+    learned = Learned(lived, tries={pool: (Try(0, n % 3, n % 2),) for n, pool in enumerate(pools)}, weeks=_weeks(pools))
     wish = Resources(gpus=tuple((gpu, 8) for gpu in GPUS), cpus=8, memory_gb=64, disk_gb=200)
     return Terms(
         spec=Spec(name="bench", run="true", resources=wish),
@@ -59,8 +64,16 @@ def terms(offers: list[Offer]) -> Terms:
         traits=dict.fromkeys(PROVIDERS, TRAITS),
         file_store=False,
         max_age_s=300.0,
-        rates=Rates({o.pool: lived for o in offers[:500]}),
+        rates=learned.rates,
+        availability=learned.availability,
+        boots=learned.boots,
     )
+
+
+def _weeks(pools: Sequence[Pool]) -> dict[Place, Week]:
+    """Every region takes most in the afternoon."""
+    taken = [2.0 if 12 <= hour % 24 < 18 else 1.0 for hour in range(WEEK_H)]
+    return {(p.provider, p.region, p.market): Week(hours=[20.0] * WEEK_H, interruptions=taken) for p in pools}
 
 
 def rank_and_sort_s(count: int, *, turns: int = 5) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spotlaunch.core.answers import serves
+from spotlaunch.core.boottimes import BootTimes
 from spotlaunch.core.effective import Work, effective_usd_hour
 from spotlaunch.core.facts import Offer
 from spotlaunch.core.pricelist import Row, Sort, Terms, Wish, cheapest, price_list
@@ -138,6 +139,9 @@ def test_the_effective_cost_is_of_its_provider_and_of_what_we_lived_through() ->
     assert row.effective_usd_hour == effective_usd_hour(offer, restart_s=300.0, **told)  # type: ignore[arg-type]
     slower = the_row(replace(offer, pool=replace(offer.pool, provider="two")), replace(terms, rates=Rates()))
     assert slower.restart_s == 900.0
+    seen = the_row(offer, replace(terms, boots=BootTimes({("one", offer.pool.instance_type): (900.0,) * 3})))
+    assert seen.restart_s == pytest.approx(520, abs=1)
+    assert seen.effective_usd_hour > row.effective_usd_hour
 
 
 # -- what must never come out ---------------------------------------------------------------------------------

@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spotlaunch.core.availability import Availability, Try
+from spotlaunch.core.boottimes import BootTimes
 from spotlaunch.core.effective import Work
 from spotlaunch.core.facts import Offer, Scope
 from spotlaunch.core.rank import Ranking, Terms, TurnedDown, rank
 from spotlaunch.core.rates import Lived, Rates
+from spotlaunch.core.seasons import WEEK_H, Season, Week, hour_of_week
 from spotlaunch.core.spec import Limits, Resources, Where
 from tests.core.worlds import CLOUD, NOW, PAID, a_pool, a_refusal, a_spec, an_offer
 
@@ -194,6 +197,45 @@ def test_a_price_has_its_place_however_it_is_written() -> None:
 def test_among_near_equals_what_surely_is_there_comes_before_what_may_be() -> None:
     sure, maybe = an_offer("1.02", a_pool(zone="s")), an_offer("1.00", a_pool(zone="m"), available="unknown")
     assert all(ranked(maybe, sure, key=f"key-{n}").candidates == (sure, maybe) for n in range(20))
+
+
+HOUR = int(NOW // 3600)
+
+
+def test_among_near_equals_a_pool_that_keeps_refusing_comes_last_and_among_others_it_does_not() -> None:
+    refusing, granting = an_offer("1.00", a_pool(zone="r")), an_offer("1.02", a_pool(zone="g", region="us-2"))
+    dear = an_offer("1.10", a_pool(zone="d", region="us-3"))
+    tries = Availability({refusing.pool: (Try(HOUR, 0, 5),), granting.pool: (Try(HOUR, 3, 0),)})
+    for n in range(20):
+        found = ranked(refusing, granting, dear, key=f"key-{n}", availability=tries).candidates
+        assert found == (granting, refusing, dear)
+
+
+def test_what_a_provider_thinks_likely_counts_as_available() -> None:
+    likely = an_offer("1.02", a_pool(zone="l"), available="unknown", obtainability=0.95)
+    unlikely = an_offer("1.00", a_pool(zone="u"), available="yes", obtainability=0.1)
+    assert all(ranked(unlikely, likely, key=f"key-{n}").candidates == (likely, unlikely) for n in range(20))
+
+
+def test_a_kind_that_was_seen_to_start_slowly_costs_more_than_its_provider_says() -> None:
+    slow = an_offer("1.00", a_pool(instance_type="slow"), interruptions_per_hour=0.2)
+    quick = an_offer("1.04", a_pool(instance_type="quick"), interruptions_per_hour=0.2)
+    assert ranked(slow, quick).candidates == (slow, quick)
+    boots = BootTimes({("cloud", "slow"): (3600.0,) * 30, ("cloud", "quick"): (120.0,) * 30})
+    assert ranked(slow, quick, boots=boots).candidates == (quick, slow)
+
+
+def test_a_region_that_takes_machines_at_this_hour_is_left_for_one_that_does_not() -> None:
+    stormy = an_offer("1.00", a_pool(zone="s"), interruptions_per_hour=0.6)
+    calm = an_offer("1.05", a_pool(zone="c", region="us-2"), interruptions_per_hour=0.6)
+    now = hour_of_week(NOW)
+    taken = [60.0 if (hour - now) % 24 < 6 else 0.0 for hour in range(WEEK_H)]
+    up, always = [100.0] * WEEK_H, [15.0] * WEEK_H
+    weeks = {"us-1": Week(hours=up, interruptions=taken), "us-2": Week(hours=up, interruptions=always)}
+    rates = Rates(season=Season({("cloud", region, "spot"): week for region, week in weeks.items()}))
+    assert ranked(stormy, calm, rates=rates).candidates == (calm, stormy)
+    later = {"now": NOW + 12 * 3600, "max_age_s": 1e6}
+    assert ranked(stormy, calm, rates=rates, **later).candidates == (stormy, calm)
 
 
 def test_a_market_stays_possible_while_its_offers_are_only_turned_down_for_now() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spotlaunch.core.availability import Availability, Try
 from spotlaunch.core.bands import NEAR_EQUAL
 from spotlaunch.core.facts import Offer
 from spotlaunch.core.rank import Ranking, Terms, rank
@@ -126,10 +127,16 @@ def test_no_candidate_is_above_the_cap_and_none_at_it_is_lost(offers: list[Offer
     assert sorted(map(repr, found.candidates)) == sorted(repr(o) for o in offers if o.price_usd_hour <= Decimal(cap))
 
 
+ASKED = st.tuples(st.integers(0, 9), st.integers(0, 9)).map(lambda n: (Try(int(NOW // 3600), *n),))
+TRIES = st.dictionaries(st.sampled_from("abc").map(lambda zone: a_pool(zone=zone)), ASKED).map(Availability)
+
+
 @many
-@given(OFFERS, KEYS)
-def test_jitter_puts_nothing_before_what_is_cheaper_by_more_than_the_band(offers: list[Offer], key: str) -> None:
-    costs = ranked(offers, key).effective_usd_hour
+@given(OFFERS, KEYS, TRIES)
+def test_neither_jitter_nor_chances_put_anything_before_what_is_cheaper_by_more_than_the_band(
+    offers: list[Offer], key: str, tries: Availability
+) -> None:
+    costs = ranked(offers, key, availability=tries).effective_usd_hour
     for n, before in enumerate(costs):
         assert all(before <= after * NEAR_EQUAL for after in costs[n + 1 :])
 
