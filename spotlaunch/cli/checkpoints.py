@@ -27,12 +27,14 @@ def run(name: str, *, as_json: bool, download: Path | None) -> None:
     if download is not None:
         _refuse_to_overwrite(download)
     with open_book() as store:
-        job = store.job(name)
+        job, attempts = store.job(name), store.attempts(name)
+    told = next((a for a in reversed(attempts) if a.live and a.every_s), None)
     blobs = open_blobs(job.store_url, endpoint=job.store_endpoint, region=job.store_region)
     found = listing(blobs, name)
     taken = None if download is None else _bring(blobs, name, found, download)
     if as_json:
         result: dict[str, Any] = {"job": name, "store_url": job.store_url, "checkpoints": [_json(c) for c in found]}
+        result |= {"every_s": told.every_s if told else None, "every_why": told.every_why if told else ""}
         if taken is not None:
             result["downloaded"] = {"step": taken.step, "key": taken.key, "to": str(download)}
         render.as_json(result)
@@ -43,6 +45,10 @@ def run(name: str, *, as_json: bool, download: Path | None) -> None:
         render.table(_COLUMNS, [_cells(c, now) for c in found])
     else:
         render.say(f"{name} has no checkpoint yet in {job.store_url}")
+    if told is not None and not as_json and taken is None:
+        render.say(
+            f"attempt {told.number} is to save every {render.duration(told.every_s)}: {render.one_line(told.every_why)}"
+        )
 
 
 def _refuse_to_overwrite(folder: Path) -> None:

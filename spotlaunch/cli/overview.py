@@ -9,7 +9,19 @@ from typing import Any
 from spotlaunch.core.book import Attempt, Job, Machine, Refusal
 from spotlaunch.core.facts import Pool, Unusable
 from spotlaunch.core.ledger import Bill, job_bill, machine_bill
+from spotlaunch.core.steering import policy_name
+from spotlaunch.core.worked import work_left_s
 from spotlaunch.storage.store import SqliteStore
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Due:
+    """A job and its deadline now: the work left (None: not known), the time beside it, and when it is done at best."""
+
+    deadline_at: float
+    work_left_s: float | None
+    slack_s: float | None
+    ends_at: float | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +58,16 @@ class JobLine:
                 return "launching"
             return self.attempt.phase if self.attempt.phase not in ("", "running") else ""
         return ""
+
+    def due(self, now: float) -> Due | None:
+        """How the job stands to its deadline; None where it has none or is over."""
+        if self.job.deadline_at is None or self.job.over:
+            return None
+        left_s = work_left_s(self.job)
+        ends_at = slack_s = None
+        if left_s is not None:
+            ends_at, slack_s = now + left_s, self.job.deadline_at - now - left_s
+        return Due(deadline_at=self.job.deadline_at, work_left_s=left_s, slack_s=slack_s, ends_at=ends_at)
 
 
 def all_jobs(store: SqliteStore, now: float) -> list[JobLine]:
@@ -117,7 +139,22 @@ def job_json(line: JobLine, now: float) -> dict[str, Any]:
         "next_try_at": job.next_try_at or None,
         "age_s": now - job.submitted_at,
         "store_url": job.store_url,
+        **due_json(line, now),
         **bill_json(line.bill),
+    }
+
+
+def due_json(line: JobLine, now: float) -> dict[str, Any]:
+    """Deadline and policy; null where there is none, or it is not known."""
+    job, due = line.job, line.due(now)
+    return {
+        "deadline_at": job.deadline_at,
+        "policy": policy_name(job) if job.steered else None,
+        "decision": job.decision or None,
+        "work_done_s": job.done_s,
+        "work_left_s": None if due is None else due.work_left_s,
+        "slack_s": None if due is None else due.slack_s,
+        "ends_at": None if due is None else due.ends_at,
     }
 
 
@@ -144,6 +181,8 @@ def attempt_json(a: Attempt) -> dict[str, Any]:
         "step": a.step,
         "commits": a.commits,
         "noticed_at": a.noticed_at,
+        "every_s": a.every_s or None,
+        "every_why": a.every_why,
     }
 
 

@@ -9,11 +9,12 @@ from typing import Any
 
 from spotlaunch.cli import overview, render
 from spotlaunch.cli.book import open_book
-from spotlaunch.cli.overview import JobLine
+from spotlaunch.cli.overview import Due, JobLine
 from spotlaunch.core.book import Attempt, Job, Machine, Refusal
 from spotlaunch.core.facts import Unusable
 from spotlaunch.core.ledger import machine_bill, machine_seconds
 from spotlaunch.core.refusals import FOR_EVER_S
+from spotlaunch.core.steering import policy_name
 from spotlaunch.home import Home
 from spotlaunch.storage.store import SqliteStore
 from spotlaunch.storage.unusable import read_unusable
@@ -28,6 +29,7 @@ _ATTEMPTS = render.columns(">attempt", "market", "state", ">lasted", ">resumed a
 _MACHINES = render.columns(
     ">attempt", "pool", "gpu", "state", ">$/h", ">up", ">spent $", ">saved $", "instance", "reason"
 )
+_INTERVALS = render.columns(">attempt", ">every", "why")
 _RESTING = render.columns("who", "error", ">times", ">back in", "reason")
 
 
@@ -92,12 +94,33 @@ def _show_one(store: SqliteStore, name: str, as_json: bool, watch: bool) -> bool
         render.as_json(found, line=watch)
         return job.over
     render.table(_JOBS, [_job_cells(line, now)])
+    _tell_deadline(line, now)
     _section("attempts", _ATTEMPTS, [_attempt_cells(a, now) for a in attempts])
     _section("machines", _MACHINES, [_machine_cells(m, now) for m in machines])
+    _section("how often to save", _INTERVALS, [_interval_cells(a) for a in attempts if a.live and a.every_s])
     _section("resting", _RESTING, _rest_cells(resting, unusable, now))
     if alive:
         _tell_if_asleep(watchdog)
     return job.over
+
+
+def _tell_deadline(line: JobLine, now: float) -> None:
+    """What the job's policy does and why, and how it stands to its deadline."""
+    due = line.due(now)
+    if due is not None:
+        left_s = due.deadline_at - now
+        text = f"in {render.duration(left_s)}" if left_s > 0 else f"over since {render.duration(-left_s)}"
+        print(f"\ndeadline  {render.clock(due.deadline_at)}, {text}; {_expected(due)}")
+    if line.job.steered and line.job.decision and not line.job.over:
+        print(f"policy    {policy_name(line.job)}: {render.one_line(line.job.decision)}")
+
+
+def _expected(due: Due) -> str:
+    if due.work_left_s is None or due.slack_s is None or due.ends_at is None:
+        return "how much work is left is not known yet"
+    work, slack = render.duration(due.work_left_s), render.duration(abs(due.slack_s))
+    spare = f"{slack} to spare" if due.slack_s >= 0 else f"{slack} too late"
+    return f"{work} of work left, done at {render.clock(due.ends_at)} if it runs on: {spare}"
 
 
 def _section(title: str, head: list[render.Column], rows: list[list[str]]) -> None:
@@ -132,6 +155,10 @@ def _attempt_cells(a: Attempt, now: float) -> list[str]:
         str(a.commits or ""),
         a.reason or ("its machine is about to be taken away" if a.live and a.noticed_at else ""),
     ]
+
+
+def _interval_cells(a: Attempt) -> list[str]:
+    return [str(a.number), render.duration(a.every_s), a.every_why]
 
 
 def _machine_cells(m: Machine, now: float) -> list[str]:

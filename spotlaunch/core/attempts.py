@@ -23,6 +23,10 @@ OUTCOME_OF_WHY: dict[str, Outcome] = {
 }
 
 
+# As many letters of an agent's reasons are kept.
+MOST_WHY_LETTERS = 300
+
+
 def look_at_attempts(draft: Draft, job: Job) -> None:
     """Hear each live attempt of ``job``, then conclude those that are over and give up on those that are lost.
 
@@ -64,6 +68,10 @@ def _hear(draft: Draft, attempt: Attempt, status: Status) -> Attempt:
     if status.resumed_step is not None:
         changes["resumed_step"] = status.resumed_step
     changes |= {"uploaded_bytes": status.uploaded_bytes, "restored_bytes": status.restored_bytes}
+    if status.every_s:
+        changes |= {"every_s": status.every_s, "every_why": status.every_why[:MOST_WHY_LETTERS]}
+    if status.write_s is not None:
+        draft.set_job(draft.job(attempt.job), write_s=status.write_s)
     if attempt.running_at is None and "running" in status.phases:
         changes["running_at"] = _our_time(draft, attempt, status, status.phases["running"])
     if status.commits > attempt.commits:

@@ -36,6 +36,8 @@ class Job:
     ``step_s`` what a step takes, as measured (None: not yet). For jobs with a policy (`core.steering`):
     ``policy_memory`` is what the policy wants to know again, ``spells`` the pools as seen by this job, ``decided_at``
     when the policy was last asked, and ``decision`` what it said, for a person.
+
+    ``write_s`` is what a checkpoint takes, as its newest agent measured (None: never).
     """
 
     name: str
@@ -70,6 +72,7 @@ class Job:
     spells: tuple[Spell, ...] = ()
     decided_at: float | None = None
     decision: str = ""
+    write_s: float | None = None
 
     @property
     def over(self) -> bool:
@@ -91,7 +94,7 @@ class Attempt:
 
     ``running_at`` is when its program first ran and ``committed_at`` when its newest checkpoint was stored, both as
     near as can be told by our clock. ``uploaded_bytes`` and ``restored_bytes``: how much it moved to the store, and
-    from it.
+    from it. ``every_s`` is how often its program was told to save (0: nobody told it), ``every_why`` why so.
     """
 
     job: str
@@ -121,6 +124,8 @@ class Attempt:
     committed_at: float | None = None
     uploaded_bytes: int = 0
     restored_bytes: int = 0
+    every_s: float = 0.0
+    every_why: str = ""
 
     @property
     def live(self) -> bool:

@@ -43,7 +43,7 @@ def terms_of(draft: Draft, job: Job, markets: rules.Markets) -> Terms:
         rates=draft.world.learned.rates,
         availability=draft.world.learned.availability,
         boots=draft.world.learned.boots,
-        work=work_of(job.spec),
+        work=work_of(job.spec, job.write_s),
         submitted_at=job.submitted_at,
     )
 

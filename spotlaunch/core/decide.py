@@ -12,6 +12,7 @@ from spotlaunch.core.limits import heed_cancel, heed_limits, press_leavers
 from spotlaunch.core.machines import look_at_machines, sweep
 from spotlaunch.core.moments import heed_clock
 from spotlaunch.core.plan import Plan, World
+from spotlaunch.core.risks import tell_risks
 from spotlaunch.core.start import needs_machine, start
 from spotlaunch.core.steering import scene_of
 from spotlaunch.core.succession import pass_on
@@ -82,6 +83,7 @@ def _steer(draft: Draft, job: Job) -> None:
     if not draft.job(job.name).over:
         proceed_orphans(draft, draft.job(job.name))
         start(draft, draft.job(job.name))
+        tell_risks(draft, draft.job(job.name))
 
 
 def _let_go(draft: Draft, job: Job) -> None:

@@ -50,12 +50,15 @@ class Work:
     every_s: float | None = None
 
 
-def work_of(spec: Spec) -> Work:
-    """What is known of a job's checkpoints before it has written any."""
+def work_of(spec: Spec, write_s: float | None = None) -> Work:
+    """What is known of a job's checkpoints. ``write_s``: what one takes, as was measured (None: never).
+
+    Where nothing was measured: what is usual, or what fits how often its file says that they are taken.
+    """
     every_s, usual = spec.checkpoint.every_s, Work()
-    if every_s is None:
-        return usual
-    return Work(write_s=min(usual.write_s, every_s * SHARE_WRITING), every_s=every_s)
+    if write_s is None:
+        write_s = usual.write_s if every_s is None else min(usual.write_s, every_s * SHARE_WRITING)
+    return Work(write_s=write_s, every_s=every_s)
 
 
 LEAST_RATE = 1e-7

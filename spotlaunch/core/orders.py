@@ -13,6 +13,7 @@ from spotlaunch.core.facts import Offer, Order, Traits
 from spotlaunch.core.limits import affordable_s
 from spotlaunch.core.plan import Launch
 from spotlaunch.core.rank import cheapest_on_demand
+from spotlaunch.core.risks import order_of
 from spotlaunch.core.wire import OrderDoc
 
 # How often an agent speaks: a folder on this computer costs nothing to write to, a bucket does.
@@ -191,4 +192,5 @@ def _doc(
         gpu=offer.gpu,
         gpu_count=offer.gpu_count,
         pool=str(offer.pool),
+        **order_of(draft, job, offer),
     )

@@ -143,7 +143,8 @@ class World:
 
     ``in_flight``: launch keys whose call is still under way in this process; they are left alone.
     ``asked``: fresh offers by job name, for those that `decide.hungry` named. ``listings`` holds only those
-    begun in this look, at most one a provider. ``learned`` is what is known of pools, where anything was asked.
+    begun in this look, at most one a provider. ``at_hand``: offers that were seen lately, for jobs on machines that may
+    be taken; nothing is bought on them. ``learned`` is what is known of pools, where anything was asked.
     """
 
     now: float
@@ -153,6 +154,7 @@ class World:
     listings: tuple[Listing, ...] = ()
     mail: Mapping[str, Mail] = field(default_factory=lambda: MappingProxyType({}))
     asked: Mapping[str, Asked] = field(default_factory=lambda: MappingProxyType({}))
+    at_hand: Mapping[str, Asked] = field(default_factory=lambda: MappingProxyType({}))
     in_flight: frozenset[str] = frozenset()
     learned: Learned = field(default_factory=lambda: NOTHING_LEARNED)
 

@@ -79,6 +79,10 @@ class Room:
         for name in self._providers:
             self._collect((name, want))
 
+    def at_hand(self, want: Want) -> Asked:
+        """What is known without asking anybody, however old."""
+        return self._asked(want)
+
     def silent(self) -> tuple[Unusable, ...]:
         """The providers whose newest answer was none."""
         newest: dict[str, _Answer] = {}

@@ -32,6 +32,9 @@ MAIL_BUCKET_S = 1.0
 # Offers of this age are good enough for a job that loses its machine: a survey of all clouds takes seconds.
 AT_HAND_S = OFFER_MAX_AGE_S * 0.9
 
+# How often agents are told what has changed in the danger their machines are in.
+AT_HAND_EVERY_S = 60.0
+
 # After a look whose plan was stale for some job: its state has moved, so look again, but never in a hot loop.
 STALE_S = 0.2
 
@@ -95,6 +98,7 @@ class Watchdog:
             complain=outside.complain,
         )
         self._silent: tuple[Unusable, ...] = ()
+        self._at_hand_at = float("-inf")
         self._stop = False
 
     def run(self, *, idle_exit_s: float | None = None) -> None:
@@ -160,6 +164,7 @@ class Watchdog:
         self._out.renew(book)
         now = self._clock.now()
         asked = self._ask_market(book, now)
+        at_hand = self._at_hand(book, now, asked)
         world = World(
             now=now,
             owner=self._owner,
@@ -168,8 +173,9 @@ class Watchdog:
             listings=listings,
             mail=mail,
             asked=asked,
+            at_hand=at_hand,
             in_flight=in_flight | self._actor.in_flight(),
-            learned=self._store.learned(now=now) if asked else NOTHING_LEARNED,
+            learned=self._store.learned(now=now) if asked or at_hand else NOTHING_LEARNED,
         )
         plan = decide(world)
         stale = self._write_plan(world, plan)
@@ -231,6 +237,13 @@ class Watchdog:
             self._silent = silent
             self._out.note_silent(silent)
         return {job: answers[want, job in soon] for job, want in wants.items()}
+
+    def _at_hand(self, book: Book, now: float, asked: Mapping[str, Asked]) -> dict[str, Asked]:
+        """Once in a while, what is known of the pools that machines may be taken from."""
+        if 0 <= now - self._at_hand_at < AT_HAND_EVERY_S:
+            return {}
+        self._at_hand_at = now
+        return {job: self._room.at_hand(want) for job, want in exposed(book).items() if job not in asked}
 
     def _next_look(self, book: Book, plan: Plan, busy: frozenset[str]) -> float:
         wake_at = min(plan.wake_at, self._listings.next_at(busy))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from spotlaunch.core import wire
+from spotlaunch.core.plan import AddAttempt
 from spotlaunch.core.wire import Entry, Manifest, ManifestFile
 from spotlaunch.ports import Blobs
 from spotlaunch.storage import manifests
@@ -14,7 +15,7 @@ from spotlaunch.storage.blobs import open_blobs
 from spotlaunch.storage.register import Register
 from spotlaunch.storage.store import SqliteStore
 from tests.cli.conftest import Cli
-from tests.storage.samples import a_job, an_event
+from tests.storage.samples import a_job, an_attempt, an_event
 
 
 @pytest.fixture
@@ -129,3 +130,13 @@ def test_with_nothing_to_copy_it_fails(cli: Cli, tmp_path: Path) -> None:
     done = cli("checkpoints", "digits", "--download", tmp_path / "here")
     assert done.code == 1
     assert "has no checkpoint yet" in done.err
+
+
+def test_how_often_the_program_is_to_save_is_told_beside(cli: Cli, store: SqliteStore, two: list[Entry]) -> None:
+    assert cli("checkpoints", "digits", "--json").json["every_s"] is None
+    live = an_attempt(number=1, every_s=840.0, every_why="0.1 interruptions an hour\x1b[2J")
+    store.apply([AddAttempt(attempt=live)])
+    done = cli("checkpoints", "digits")
+    assert len(done.out.splitlines()) == 1 + len(two)
+    assert done.err == "attempt 1 is to save every 14m00s: 0.1 interruptions an hour [2J\n"
+    assert cli("checkpoints", "digits", "--json").json["every_s"] == 840.0

@@ -11,7 +11,7 @@ import pytest
 
 from spotlaunch.cli import overview
 from spotlaunch.core.facts import Scope, Unusable
-from spotlaunch.core.plan import AddAttempt, AddMachine, PutRefusal
+from spotlaunch.core.plan import AddAttempt, AddMachine, PutRefusal, SetAttempt
 from spotlaunch.core.spec import Where
 from spotlaunch.home import Home
 from spotlaunch.ports import Lease
@@ -340,3 +340,17 @@ def test_watching_shows_each_change(cli: Cli, store: SqliteStore, monkeypatch: p
     monkeypatch.setattr("spotlaunch.cli.status.time.sleep", a_moment_later)
     done = cli("status", "digits", "--watch")
     assert [line.split()[1] for line in done.out.splitlines() if line.startswith("digits")] == ["running", "finished"]
+
+
+@pytest.mark.usefixtures("story")
+def test_how_often_its_program_is_to_save_is_shown_with_the_reason(cli: Cli, store: SqliteStore) -> None:
+    assert "how often to save" not in cli("status", "digits").out
+    told = {"every_s": 840.0, "every_why": "0.1 interruptions an hour, a checkpoint costs 10.0 s"}
+    store.apply([SetAttempt(job="digits", number=2, changes=told)])
+    out = cli("status", "digits").out
+    section = out[out.index("how often to save") :].splitlines()
+    assert section[1].split() == ["attempt", "every", "why"]
+    assert section[2].split(maxsplit=2) == ["2", "14m00s", told["every_why"]]
+    before, now = cli("status", "digits", "--json").json["attempts"]
+    assert (before["every_s"], before["every_why"]) == (None, "")
+    assert (now["every_s"], now["every_why"]) == (840.0, told["every_why"])

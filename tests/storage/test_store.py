@@ -85,6 +85,7 @@ FULL_JOB = Job(
     ),
     decided_at=1007.5,
     decision="waits for spot",
+    write_s=2.5,
 )
 FULL_ATTEMPT = Attempt(
     job="digits",
@@ -114,6 +115,8 @@ FULL_ATTEMPT = Attempt(
     committed_at=11.5,
     uploaded_bytes=12,
     restored_bytes=13,
+    every_s=840.0,
+    every_why="0.1 interruptions an hour",
 )
 FULL_MACHINE = Machine(
     launch_key="sl-abc123-digits-2-0",
