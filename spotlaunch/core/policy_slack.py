@@ -38,7 +38,8 @@ def slack(s: Situation, memory: Memory) -> tuple[Action, Memory]:
         memory = ()
     elif not memory:
         memory = (s.left_s,)
-    down_s = memory[0] - s.left_s if memory else 0.0
+    # A deadline may have been put off since then.
+    down_s = max(0.0, memory[0] - s.left_s) if memory else 0.0
     return guarded(s, _choice(s, cheap_usd_hour, down_s)), memory
 
 

@@ -21,7 +21,7 @@ def uniform_progress(s: Situation, memory: Memory) -> tuple[Action, Memory]:
     """
     if math.isinf(s.left_s):
         return patient(s), memory
-    if not memory and s.work_left_s >= LINE_AT * s.left_s:
+    if not memory and s.work_left_s >= LINE_AT * s.left_s > 0:
         memory = (s.left_s, s.work_left_s)
     return guarded(s, _along(s, memory)), memory
 

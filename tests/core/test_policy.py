@@ -24,7 +24,7 @@ def test_ours_is_the_default_and_promises_deadlines() -> None:
 
 
 @pytest.mark.parametrize("name", PROMISING)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(world=worlds())
 def test_a_deadline_that_held_at_the_start_is_never_missed(name: str, world: World) -> None:
     assert play(POLICIES[name], world).finished_s <= world.deadline_s + HAIR_S
@@ -54,6 +54,21 @@ def test_nothing_depends_on_what_comes_later(name: str, world: World, look: int)
 @given(world=worlds())
 def test_the_same_situation_and_memory_give_the_same_answer(name: str, world: World) -> None:
     assert play(POLICIES[name], world) == play(POLICIES[name], world)
+
+
+@pytest.mark.parametrize("name", ALL)
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_there_is_an_answer_at_any_moment_late_ones_and_new_deadlines_too(name: str, data: st.DataObject) -> None:
+    some_s = st.one_of(st.sampled_from([0.0, 1.0, 600.0, 1e9]), st.floats(0, 1e6))
+    up = st.builds(pool, st.booleans(), st.floats(0, 9), up_for_s=some_s, start_s=some_s, interruptions=some_s)
+    draws = {key: data.draw(some_s) for key in ("work_left_s", "pending_s", "start_s", "waiting_s")}
+    pools = data.draw(st.lists(up, max_size=3))
+    running = data.draw(st.sampled_from([IDLE, ON_DEMAND, *(i for i, p in enumerate(pools) if p.up)]))
+    s, memory = situation(pools, running=running, **draws), ()
+    for left_s in data.draw(st.lists(st.one_of(st.floats(-1e6, 1e6), st.sampled_from([0.0, math.inf])), min_size=1)):
+        action, memory = POLICIES[name](s._replace(left_s=left_s), memory)
+        assert action in (IDLE, ON_DEMAND) or pools[action].up  # type: ignore[index]
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spotlaunch.core.hazard import expected_lease_s
 from spotlaunch.core.policy_slack import slack
 from spotlaunch.core.situation import IDLE, ON_DEMAND, Action, Memory, Situation
 from tests.core.policyworlds import HOUR, pool, situation
@@ -61,6 +62,16 @@ def test_on_demand_is_left_for_spot_that_has_stayed_up_the_longer_the_less_slack
     assert hops[0] == 0
     assert hops[-1] == 99
     assert len(set(hops)) >= 4
+
+
+def test_a_changeover_is_paid_by_the_slack_that_goes_with_the_lease() -> None:
+    spot = pool(up_for_s=2 * HOUR)
+    paying = situation([spot], running=ON_DEMAND, left_s=30 * HOUR)
+    # Four tenths of two starts of ten minutes.
+    share = 0.4 * 1200 / (expected_lease_s(spot) - 600)
+    enough, short = ((1 - share * part) * 30 * HOUR for part in (1.001, 0.999))
+    assert chosen(paying._replace(work_left_s=enough)) == 0
+    assert chosen(paying._replace(work_left_s=short)) == ON_DEMAND
 
 
 def test_a_pool_that_was_lost_often_is_hopped_to_later() -> None:

@@ -77,15 +77,40 @@ def there() -> bool:
     return TRACES.is_dir()
 
 
-def _cases(groups: Iterable[Sequence[Path]], deadlines: Sequence[float], overheads: Sequence[float]) -> list[Case]:
+def _cases(
+    groups: Iterable[Sequence[Path]],
+    deadlines: Sequence[float],
+    overheads: Sequence[float],
+    work: float = 48,
+    on_demand: float = ON_DEMAND_USD_HOUR,
+) -> list[Case]:
     return [
-        Case(files=tuple(files), work=48, deadline=deadline, overhead=overhead)
+        Case(files=tuple(files), work=work, deadline=deadline, overhead=overhead, on_demand=on_demand)
         for files, deadline, overhead in itertools.product(groups, deadlines, overheads)
     ]
 
 
+def _each() -> list[list[Path]]:
+    return [[p] for p in sorted(TRACES.glob("*/*.json"))]
+
+
 def one_pool() -> list[Case]:
-    return _cases([[p] for p in sorted(TRACES.glob("*/*.json"))], DEADLINES, OVERHEADS)
+    return _cases(_each(), DEADLINES, OVERHEADS)
+
+
+def one_day() -> list[Case]:
+    """As the facts measure the traces kept aside, here on those at hand."""
+    return _cases(_each(), (26, 30, 36), OVERHEADS, work=24)
+
+
+def no_time() -> list[Case]:
+    """A weak spot: almost no slack."""
+    return _cases(_each(), (49, 50), (0.05, 0.1, 0.25))
+
+
+def cheap_on_demand() -> list[Case]:
+    """Another: on-demand at one and a half times the spot price."""
+    return _cases(_each(), (52, 60, 80), (0.05, 0.25), on_demand=1.5 * SPOT_USD_HOUR)
 
 
 def several_pools() -> list[Case]:
@@ -93,4 +118,10 @@ def several_pools() -> list[Case]:
     return _cases(groups, (52, 60, 70), (0.05, 0.2))
 
 
-SETS = {"one-pool": one_pool, "several-pools": several_pools}
+SETS = {
+    "one-pool": one_pool,
+    "several-pools": several_pools,
+    "one-day": one_day,
+    "no-time": no_time,
+    "cheap-on-demand": cheap_on_demand,
+}
