@@ -20,7 +20,7 @@ STORE_HINT = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caution:
-    """One thing to know. ``about``: "strangers", "store" or "pass"; ``providers``: whom it is about, all if empty."""
+    """One thing to know. ``about``: "strangers", "store", "deadline" or "pass". ``providers``: whom, all if empty."""
 
     about: str
     text: str
@@ -45,10 +45,21 @@ def of_plan(home: Home, spec: Spec, found: Preview) -> list[Caution]:
     away = sorted(n for n in able if not found.traits[n].shares_disk)
     if away and is_loopback(ref.endpoint):
         out.append(loopback_caution(ref, away))
+    if (spec.deadline_s is not None or spec.deadline_at is not None) and spec.work_s is None:
+        out.append(unknown_work_caution())
     if away:
         text = f"{store_url(home, spec)}: {what_opens(home, ref)}"
         out.append(Caution(about="pass", text=text, providers=tuple(away)))
     return out
+
+
+def unknown_work_caution() -> Caution:
+    """A deadline, and nobody said how much there is to do."""
+    return Caution(
+        about="deadline",
+        text="there is a deadline and no `work`: it runs on-demand until its progress tells how much there is to do",
+        hint="say `work: 40h` (compute hours) in the job file, or tell the total number of steps in the progress file",
+    )
 
 
 def strangers_caution(providers: Iterable[str], secrets: Collection[str]) -> Caution:

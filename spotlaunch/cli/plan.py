@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from spotlaunch.cli import render
 from spotlaunch.cli.cautions import Caution
 from spotlaunch.core.facts import Offer
+from spotlaunch.core.policy import DEFAULT
 from spotlaunch.core.rank import TurnedDown
 from spotlaunch.core.spec import Spec
+from spotlaunch.core.units import write_about
 from spotlaunch.submission import Preview, longest_cost_usd
 
 # A market has thousands of offers; a person looks at the first few.
@@ -50,10 +53,19 @@ def show_plan(spec: Spec, found: Preview, missing: Mapping[str, str], known: Seq
             say(c.text)
         else:
             render.warn(c.text, hint=c.hint)
+    if spec.deadline_s is not None or spec.deadline_at is not None:
+        work = "" if spec.work_s is None else f", {write_about(spec.work_s)} of work"
+        when = f"in {write_about(spec.deadline_s)}" if spec.deadline_s is not None else _moment(spec.deadline_at)
+        say(f"deadline: {when}{work}, policy {spec.policy or DEFAULT}")
     if found.held:
         say(f"the job is held {found.held}")
     if found.first is not None:
         say(_cost(spec, found, found.first))
+
+
+def _moment(at: float | None) -> str:
+    """A moment with its zone, for one that was perhaps written without."""
+    return datetime.fromtimestamp(at or 0.0).astimezone().strftime("%Y-%m-%d %H:%M %Z")
 
 
 def _with_effective(found: Preview) -> list[tuple[Offer, Decimal]]:

@@ -73,25 +73,14 @@ def stand(draft: Draft, job: Job, ranking: Ranking, running: Attempt | None) -> 
     paid = tuple(o for o in ranking.candidates if o.pool.market == "on-demand")
     start_s = _start_s(draft, paid, job) + redo + job.spec.checkpoint.grace_s
     left_s = math.inf if job.deadline_at is None else job.deadline_at - draft.now
-    work_s = work_left_s(job)
-    known = work_s is not None or job.deadline_at is None
-    if work_s is None:
-        work_s = max(0.0, left_s - start_s)
+    told_s = work_left_s(job)
+    work_s = max(0.0, left_s - start_s) if told_s is None else told_s
     pending_s = 0.0
     if running is not None and machine is not None:
         own_s = start_s if action == ON_DEMAND else _usual_s(draft, machine.pool) + redo
         pending_s = _pending_s(draft, running, machine, own_s, tick)
-    waiting_s = 0.0 if job.waiting_since is None else draft.now - job.waiting_since
-    prices = {p: o.price_usd_hour for p, o in offers.items() if o is not None}
-    if machine is not None:
-        prices[machine.pool] = machine.price_usd_hour
-    missing_s = work_s + start_s - left_s
-    eaten = running is not None and action != ON_DEMAND and pending_s == 0.0 and missing_s > HAIR_S
-    if eaten and missing_s > redo:
-        # Too late for an on-demand start: a machine that is heard helps more than another one would.
-        eaten = draft.now - (running.heard_at or 0.0) > 2 * tick if running is not None else False
+    views = tuple(_view(draft, job, spells[p], offers[p], machine, up=p in up, redo=redo) for p in pools)
     return Standing(
-        reserve_eaten=eaten,
         situation=Situation(
             left_s=left_s,
             deadline_s=math.inf if job.deadline_at is None else job.deadline_at - job.submitted_at,
@@ -101,28 +90,46 @@ def stand(draft: Draft, job: Job, ranking: Ranking, running: Attempt | None) -> 
             pending_s=pending_s,
             start_s=start_s,
             tick_s=tick,
-            on_demand_usd_hour=_on_demand_usd_hour(ranking, paid, machine, prices),
-            pools=tuple(
-                SpotPool(
-                    up=pool in up,
-                    price_usd_hour=float(prices[pool]),
-                    up_for_s=spells[pool].up_for_s,
-                    interruptions=spells[pool].lost,
-                    expected=spells[pool].expected_so_far,
-                    start_s=_usual_s(draft, pool) + redo,
-                    move_usd=_move_usd(draft, job, pool, offers.get(pool)),
-                )
-                for pool in pools
-            ),
-            waiting_s=waiting_s,
+            on_demand_usd_hour=_on_demand_usd_hour(ranking, paid, machine, views),
+            pools=views,
+            waiting_s=0.0 if job.waiting_since is None else draft.now - job.waiting_since,
             patience_s=job.spec.fallback.patience_s,
         ),
         pools=tuple(pools),
         offers=tuple(offers[p] for p in pools),
         on_demand=paid,
-        work_known=known,
+        work_known=told_s is not None or job.deadline_at is None,
         spells=tuple(spells.values()),
+        reserve_eaten=action != ON_DEMAND
+        and pending_s == 0.0
+        and _reserve_eaten(draft, running, missing_s=work_s + start_s - left_s, redo=redo, tick=tick),
     )
+
+
+def _view(
+    draft: Draft, job: Job, spell: Spell, offer: Offer | None, machine: Machine | None, *, up: bool, redo: float
+) -> SpotPool:
+    """One pool as the policy is told of it."""
+    pool, price = spell.pool, offer.price_usd_hour if offer is not None else Decimal(0)
+    if machine is not None and machine.pool == pool:
+        price = machine.price_usd_hour  # as agreed
+    return SpotPool(
+        up=up,
+        price_usd_hour=float(price),
+        up_for_s=spell.up_for_s,
+        interruptions=spell.lost,
+        expected=spell.expected_so_far,
+        start_s=_usual_s(draft, pool) + redo,
+        move_usd=_move_usd(draft, job, pool, offer),
+    )
+
+
+def _reserve_eaten(draft: Draft, running: Attempt | None, *, missing_s: float, redo: float, tick: float) -> bool:
+    """See `Standing`. ``missing_s``: how much longer work and an on-demand start with its margins take than is left."""
+    if running is None or missing_s <= HAIR_S:
+        return False
+    # Too late for an on-demand start: a machine that is heard helps more than another one would.
+    return missing_s <= redo or draft.now - (running.heard_at or 0.0) > 2 * tick
 
 
 def tick_s(spec: Spec, traits: Mapping[str, Traits]) -> float:
@@ -201,18 +208,18 @@ def _pending_s(draft: Draft, attempt: Attempt, machine: Machine, start_s: float,
 
 
 def _on_demand_usd_hour(
-    ranking: Ranking, paid: tuple[Offer, ...], machine: Machine | None, spot_usd: Mapping[Pool, Decimal]
+    ranking: Ranking, paid: tuple[Offer, ...], machine: Machine | None, spot: tuple[SpotPool, ...]
 ) -> float:
     """What an on-demand hour costs now, or will when it can be had again, as near as can be told."""
     if paid:
         return float(paid[0].price_usd_hour)
-    later = [t.offer.price_usd_hour for t in ranking.turned_down if t.offer.pool.market == "on-demand"]
-    sold = [o.on_demand_usd_hour for o in ranking.candidates if o.on_demand_usd_hour is not None]
     if machine is not None and machine.pool.market == "on-demand":
         return float(machine.price_usd_hour)
+    later = [t.offer.price_usd_hour for t in ranking.turned_down if t.offer.pool.market == "on-demand"]
+    sold = [o.on_demand_usd_hour for o in ranking.candidates if o.on_demand_usd_hour is not None]
     if later or sold:
         return float(min(later or sold))
-    return ON_DEMAND_RATIO * float(min(spot_usd.values(), default=Decimal(0)))
+    return ON_DEMAND_RATIO * min((p.price_usd_hour for p in spot), default=0.0)
 
 
 def _move_usd(draft: Draft, job: Job, pool: Pool, offer: Offer | None) -> float:
