@@ -23,6 +23,9 @@ from spotlaunch.watchdog.wake import poke
 
 LOOK_S = 0.1
 
+# An agent tells within so long of what it has committed; a kill waits for that.
+REPORT_S = 2.0
+
 # A program that saves nothing, not even when told to, will not save anything later.
 HOPELESS = 2
 
@@ -187,7 +190,7 @@ class Conductor:
             return
         last = mine[-1]
         at = moments.at(last, (*earlier, *mine[:-1]), made=self._made)
-        if at is None or now < at:
+        if at is None or now < at or (observer.behind(last.number) and now < at + REPORT_S):
             return
         notice_s = moments.warning_s(made=self._made, saved=any(a.commits for a in mine))
         if not self._stage.cloud.take_away(observer.machine(last.number), notice_s=notice_s):

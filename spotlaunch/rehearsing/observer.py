@@ -47,6 +47,11 @@ class Observer:
         self._read_register()
         return tuple(self._seen(a) for a in attempts)
 
+    def behind(self, attempt: int) -> bool:
+        """Whether its agent has committed what it has not told of yet: how it came to be taken for complete."""
+        status = self._statuses.get(attempt)
+        return status is not None and status.commits < len(self._commits[attempt])
+
     def machine(self, attempt: int) -> str:
         """The id of the machine of that attempt, empty while there is none."""
         found = [m for m in self._store.machines(self._job) if m.attempt == attempt]
