@@ -89,8 +89,9 @@ class Offer:
     provider's own word for one that the table does not know. ``storage_usd_gb_month`` is what a GB of disk
     costs beside the price (0: it is in the price), ``egress_usd_gb`` what a GB costs that leaves the machine
     for elsewhere. ``obtainability`` is the provider's own word on the chance to get one now (0..1), and
-    ``interruptions_per_hour`` on how often one is taken; None where it says nothing. ``source`` is "live",
-    or names the public feed that the price came from. ``extra`` belongs to the adapter; core never reads it.
+    ``interruptions_per_hour`` on how often one is taken; None where it says nothing. ``ends_at`` is when every machine
+    of it ends, with the offer itself (None: not known of any such time). ``source`` is "live", or names the public
+    feed that the price came from. ``extra`` belongs to the adapter; core never reads it.
     """
 
     pool: Pool
@@ -108,6 +109,7 @@ class Offer:
     why: str = ""
     obtainability: float | None = None
     interruptions_per_hour: float | None = None
+    ends_at: float | None = None
     seen_at: float
     source: str = "live"
     extra: Mapping[str, str] = field(default_factory=lambda: _NOTHING)

@@ -149,6 +149,13 @@ def _every_s(draft: Draft, job: Job, offer: Offer) -> float:
     return every_s
 
 
+def _life_s(draft: Draft, alternatives: tuple[Offer, ...]) -> float:
+    """How long a machine lives, whichever alternative is taken; long enough to start and leave in any case."""
+    ends_s = (o.ends_at - draft.now for o in alternatives if o.ends_at is not None)
+    start_s = draft.world.traits[alternatives[0].pool.provider].start_s
+    return max(2 * start_s + rules.LEAVE_SILENT_S, min([rules.MACHINE_TTL_S, *ends_s]))
+
+
 def _dearest_usd_hour(alternatives: tuple[Offer, ...]) -> Decimal:
     """Money must last on whichever alternative is taken."""
     return max(o.price_usd_hour for o in alternatives)
@@ -187,7 +194,7 @@ def _doc(
         predecessor_wait_s=wait_s,
         runtime_left_s=_runtime_left(draft, job),
         budget_left_s=budget_s,
-        ttl_left_s=rules.MACHINE_TTL_S - draft.world.traits[offer.pool.provider].start_s,
+        ttl_left_s=_life_s(draft, alternatives) - draft.world.traits[offer.pool.provider].start_s,
         report_every_s=REPORT_FILE_S if is_file_store(job.store_url) else REPORT_BUCKET_S,
         gpu=offer.gpu,
         gpu_count=offer.gpu_count,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from spotlaunch.core import rules
 from spotlaunch.core.decide import decide
 from spotlaunch.core.plan import Asked, PutAsk
 from spotlaunch.core.rates import Lived
@@ -95,6 +96,14 @@ def test_traffic_to_a_store_elsewhere_is_told_as_time() -> None:
     job = a_new_job(store_url="s3://bucket")
     (launch,) = look(job, offers=[an_offer("2.00", available="yes", egress_usd_gb=Decimal("0.10"))]).launches
     assert launch.doc.gb_cost_s == pytest.approx(180.0)
+
+
+def test_a_machine_that_ends_with_its_offer_is_left_before() -> None:
+    week_s = ordered().ttl_left_s
+    hour_s = ordered(ends_at=NOW + 6 * 3600.0).ttl_left_s
+    assert week_s == rules.MACHINE_TTL_S - CLOUD.start_s
+    assert hour_s == 6 * 3600.0 - CLOUD.start_s
+    assert 0 < ordered(ends_at=NOW - 5.0).ttl_left_s < 3600.0  # it is told late, or one of our clocks is wrong
 
 
 # -- what agents say -------------------------------------------------------------------------------

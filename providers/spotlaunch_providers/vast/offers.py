@@ -6,6 +6,7 @@ what can run dry, and what must rest after a refusal, is the host.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, ROUND_UP, Decimal
@@ -57,6 +58,7 @@ class Ask:
     storage_usd_gb_month: Decimal
     egress_usd_gb: Decimal
     region: str
+    ends_at: float = 0.0
     told: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -121,6 +123,7 @@ def read(row: Mapping[str, Any]) -> Ask | None:
         storage_usd_gb_month=storage,
         egress_usd_gb=(usd(row.get("inet_up_cost")) or Decimal(0)) + (usd(row.get("inet_down_cost")) or Decimal(0)),
         region=country(row.get("geolocation")),
+        ends_at=_number(row.get("end_date")),
         told={ours: str(row[theirs]) for theirs, ours in _TOLD.items() if row.get(theirs) not in (None, "")},
     )
 
@@ -177,6 +180,8 @@ def _offer(
         egress_usd_gb=ask.egress_usd_gb,
         available="unknown" if on_demand is None else "yes",
         why=_NOT_FOR_HIRE if on_demand is None else "",
+        # With a host's listing every contract there ends [D].
+        ends_at=ask.ends_at if math.isfinite(ask.ends_at) and ask.ends_at > now else None,
         seen_at=now,
         extra={
             "ask_contract_id": str(ask.id),

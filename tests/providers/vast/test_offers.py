@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 
 import pytest
@@ -225,6 +226,12 @@ def test_rentable_offers_are_to_be_had_and_tell_what_a_launch_needs(provider: Va
     assert offer.obtainability is None and offer.interruptions_per_hour is None
     told = {"ask_contract_id", "bid_usd_hour", "min_bid_usd_hour", "host_id", "verification", "reliability", "cuda"}
     assert told <= set(offer.extra) and offer.extra["ask_contract_id"] == "31337001"
+
+
+def test_a_contract_ends_with_the_listing_of_its_host() -> None:
+    for end_date, ends_at in ((NOW + 86400.0, NOW + 86400.0), (None, None), (NOW - 1.0, None), (math.inf, None)):
+        (offer,) = offers([{**ask(), "end_date": end_date}], [], want=Want(), now=NOW)
+        assert offer.ends_at == ends_at
 
 
 # -- rows that are not whole -------------------------------------------------------------------------------
