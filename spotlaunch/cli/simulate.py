@@ -40,6 +40,7 @@ class Asked:
     overhead_hours: float
     od_price: float
     spot_price: str
+    move_cost: float = 0.0
     policies: Sequence[str] = ()
     starts: int | None = None
     start: int | None = None
@@ -49,7 +50,7 @@ class Asked:
 def run(asked: Asked, *, as_json: bool, plot: Path | None) -> int:
     """Print the comparison, and draw it if asked. Raises `UsageError` for what cannot be simulated."""
     prices = _spot_prices(asked)
-    policies = _policies(asked.policies)
+    policies = named_policies(asked.policies)
     _check_numbers(asked)
     traces = read_traces(asked.traces)
     task = _task(asked, traces, prices)
@@ -59,7 +60,7 @@ def run(asked: Asked, *, as_json: bool, plot: Path | None) -> int:
 
         draw = drawing(plot)
     _tell_limits(task, traces, starts)
-    found = compare(task, traces.up, starts, policies, progress=_progress)
+    found = compare(task, traces.up, starts, policies, progress=show_progress)
     from spotlaunch.simulate.optimum import grid_of  # late: numpy
 
     exact = grid_of(task).exact
@@ -94,7 +95,8 @@ def _spot_prices(asked: Asked) -> tuple[float, ...]:
     return tuple(prices)
 
 
-def _policies(names: Sequence[str]) -> list[str]:
+def named_policies(names: Sequence[str]) -> list[str]:
+    """These, or all where none is named. Raises `UsageError` for a name of none."""
     for name in names:
         if name not in POLICIES:
             near = difflib.get_close_matches(name.lower(), POLICIES, 1)
@@ -111,6 +113,7 @@ def _check_numbers(asked: Asked) -> None:
     _within("--od-price", asked.od_price, MOST_USD_HOUR, "dollars per hour", above_zero=True)
     for price in _spot_prices(asked):
         _within("--spot-price", price, MOST_USD_HOUR, "dollars per hour", above_zero=True)
+    _within("--move-cost", asked.move_cost, MOST_USD_HOUR, "dollars", above_zero=False)
     work, overhead, deadline = (
         Decimal(repr(h)) for h in (asked.work_hours, asked.overhead_hours, asked.deadline_hours)
     )
@@ -139,6 +142,7 @@ def _task(asked: Asked, traces: Traces, prices: tuple[float, ...]) -> Task:
         tick_s=traces.tick_s,
         on_demand_usd_hour=asked.od_price,
         spot_usd_hour=prices,
+        move_usd=asked.move_cost if len(prices) > 1 else 0.0,  # there is nowhere to move to
     )
     if task.deadline_s / task.tick_s > MOST_TICKS:
         raise UsageError(
@@ -178,7 +182,8 @@ def _tell_limits(task: Task, traces: Traces, starts: Sequence[int]) -> None:
         )
 
 
-def _progress(share: float) -> None:
+def show_progress(share: float) -> None:
+    """Which share of the work is done, for a person who looks."""
     if render.is_fancy(sys.stderr):
         end = "\r\x1b[K" if share >= 1 else ""
         print(f"\rsimulated {100 * share:.0f}%{end}", end="", file=sys.stderr, flush=True)
@@ -229,6 +234,7 @@ def comparison_json(asked: Asked, traces: Traces, task: Task, found: Comparison,
         "overhead_hours": asked.overhead_hours,
         "on_demand_usd_hour": task.on_demand_usd_hour,
         "spot_usd_hour": list(task.spot_usd_hour),
+        "move_cost_usd": asked.move_cost,
         "on_demand_cost_usd": task.on_demand_usd,
         "seed": asked.seed,
         "starts": len(found.starts),

@@ -1,4 +1,4 @@
-"""`simulate` with its options. Its body is imported when it runs."""
+"""`simulate` and `estimate` with their options. Their bodies are imported when they run."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ OverheadHours = Annotated[
 OnDemandPrice = Annotated[float, typer.Option("--od-price", metavar="P", help="On-demand, in dollars per hour.")]
 SpotPrice = Annotated[
     str, typer.Option("--spot-price", metavar="P[,P...]", help="Spot: one price for all traces, or one for each.")
+]
+MoveCost = Annotated[
+    float, typer.Option("--move-cost", metavar="USD", help="Egress of a checkpoint to another pool, each time (0).")
 ]
 Policies = Annotated[
     Optional[list[str]],
@@ -48,6 +51,7 @@ def simulate(
     overhead_hours: OverheadHours,
     od_price: OnDemandPrice,
     spot_price: SpotPrice,
+    move_cost: MoveCost = 0.0,
     policy: Policies = None,
     starts: Starts = None,
     start: Start = None,
@@ -65,6 +69,7 @@ def simulate(
         overhead_hours=overhead_hours,
         od_price=od_price,
         spot_price=spot_price,
+        move_cost=move_cost,
         policies=policy or [],
         starts=starts,
         start=start,
@@ -73,3 +78,24 @@ def simulate(
     code = run(asked, as_json=as_json, plot=plot)
     if code:
         raise typer.Exit(code)
+
+
+def estimate(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The job file.")],
+    policy: Annotated[
+        Optional[list[str]], typer.Option("--policy", metavar="NAME", help="Repeatable; all that differ if left out.")
+    ] = None,
+    runs: Annotated[
+        Optional[int],
+        typer.Option("--runs", metavar="N", min=1, max=100_000, help="Futures to try (200, for long jobs fewer)."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="S", help="The same futures again.")] = 1,
+    env: Annotated[
+        Optional[list[str]], typer.Option("--env", metavar="K=V", help="Set a variable for the job. Repeatable.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what a job will cost, and when it will be done."""
+    from spotlaunch.cli.estimate import run
+
+    run(file, policies=policy or [], runs=runs, seed=seed, env=env or [], as_json=as_json)

@@ -10,6 +10,7 @@ start less ``n`` quanta, and the value of all states of a tick is a row of numbe
 - Values are costs less the price of the work left on on-demand. Then idling and running on on-demand change no number.
 - Work left below nothing, in the tick in which the job ends, counts as a refund at that machine's price: billing is
   by the second.
+- Where moving the checkpoint costs something, nothing and on-demand are a row for each pool where it may lie.
 - Many starts of the same traces are the rows of one matrix: they differ in availability alone, which is a cost of
   infinity where a pool is down.
 
@@ -22,6 +23,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -124,6 +126,14 @@ class _Thing:
         self.any_begins: list[bool] = np.asarray(stays.any(axis=0)).tolist()
 
 
+class _Running(NamedTuple):
+    """A thing that runs, the pool where its checkpoint lies (from 1), and the values of its last ticks."""
+
+    thing: _Thing
+    home: int
+    value: list[Floats]
+
+
 class _Induction:
     """One matrix of starts, from the deadline back to the start. Rows of the last ticks are kept in rings."""
 
@@ -134,14 +144,23 @@ class _Induction:
         self._price = task.on_demand_usd_hour * quantum_h
         always = np.ones((len(starts), grid.ticks + grid.span), dtype=np.bool_)
         seen = [always, *(_window(u, starts, grid.ticks + grid.span) for u in up)]
-        prices = (task.on_demand_usd_hour, *task.spot_usd_hour)
-        self._things = [_Thing(grid, p * quantum_h, self._price, u) for p, u in zip(prices, seen, strict=True)]
         # Beyond the last state that holds the deadline all stay infinite: what steps there is out.
         shape = (len(starts), grid.states + 1 + max(grid.tick, grid.overhead))
         self._kept = grid.span + 1
-        self._value = [[np.full(shape, np.inf) for _ in range(self._kept)] for _ in self._things]
-        self._idle = [np.full(shape, np.inf) for _ in range(self._kept)]
-        self._scratch = np.empty(shape)
+        # Where the checkpoint lies counts only if moving costs something. Home 0 is nowhere yet, or anywhere.
+        self._move_usd = task.move_usd
+        homes = 1 + len(up) if task.move_usd else 1
+        paid, *pools = [
+            _Thing(grid, price * quantum_h, self._price, u)
+            for price, u in zip((task.on_demand_usd_hour, *task.spot_usd_hour), seen, strict=True)
+        ]
+        self._paid = [_Running(paid, home, self._ring(shape)) for home in range(homes)]
+        self._pools = [_Running(pool, n % homes, self._ring(shape)) for n, pool in enumerate(pools, start=1)]
+        self._idle = [self._ring(shape) for _ in range(homes)]
+        self._begun, self._moved = np.empty(shape), np.empty(shape)
+
+    def _ring(self, shape: tuple[int, int]) -> list[Floats]:
+        return [np.full(shape, np.inf) for _ in range(self._kept)]
 
     def least_usd(self) -> list[float]:
         """For each row the least cost from its start on."""
@@ -156,32 +175,39 @@ class _Induction:
                 self._step(t, first, end)
             self._refund(t, max(0, first - grid.tick * grid.span), min(first, grid.states + 1))
         on_demand_usd = self._price * float(self._work)
-        return [float(v) + on_demand_usd for v in self._idle[0][:, 0]]
+        return [float(v) + on_demand_usd for v in self._idle[0][0][:, 0]]
 
     def _step(self, t: int, first: int, end: int) -> None:
         """The values of the states ``first`` to ``end`` at tick ``t``, from those of later ticks."""
         grid, kept = self._grid, self._kept
-        begun = slice(first + grid.overhead, end + grid.overhead)
-        room = self._scratch[:, first:end]
-        new = self._idle[t % kept][:, first:end]
-        new[:] = self._idle[(t + 1) % kept][:, first + grid.tick : end + grid.tick]
-        for thing, value in zip(self._things, self._value, strict=True):
-            if thing.any_begins[t]:
-                np.add(value[(t + grid.span) % kept][:, begun], thing.begins[t], out=room)
-                np.minimum(new, room, out=new)
-        for thing, value in zip(self._things, self._value, strict=True):
-            now = value[t % kept][:, first:end]
-            if thing.any_runs_on[t]:
-                np.add(value[(t + 1) % kept][:, first:end], thing.runs_on[t], out=now)
-                np.minimum(now, new, out=now)
+        begun, moved = self._begun[:, first:end], self._moved[:, first:end]
+        idle = [ring[t % kept][:, first:end] for ring in self._idle]
+        for now, ring in zip(idle, self._idle, strict=True):
+            now[:] = ring[(t + 1) % kept][:, first + grid.tick : end + grid.tick]
+        for running in (*self._paid, *self._pools):
+            if not running.thing.any_begins[t]:
+                continue
+            after = running.value[(t + grid.span) % kept][:, first + grid.overhead : end + grid.overhead]
+            np.add(after, running.thing.begins[t], out=begun)
+            np.minimum(idle[running.home], begun, out=idle[running.home])
+            if running.home and running.thing is not self._paid[0].thing:
+                np.minimum(idle[0], begun, out=idle[0])
+                np.add(begun, self._move_usd, out=moved)
+                for home in {*range(1, len(idle))} - {running.home}:
+                    np.minimum(idle[home], moved, out=idle[home])
+        for running in (*self._paid, *self._pools):
+            now = running.value[t % kept][:, first:end]
+            if running.thing.any_runs_on[t]:
+                np.add(running.value[(t + 1) % kept][:, first:end], running.thing.runs_on[t], out=now)
+                np.minimum(now, idle[running.home], out=now)
             else:
-                now[:] = new  # gone: what was there is as idle
+                now[:] = idle[running.home]  # gone: what was there is as idle
 
     def _refund(self, t: int, first: int, end: int) -> None:
         """States at ``t`` in which the work has ended within the last step."""
         left = float(self._work) - t * self._grid.tick + np.arange(first, end)
-        for thing, value in zip(self._things, self._value, strict=True):
-            value[t % self._kept][:, first:end] = thing.dearer * left
+        for running in (*self._paid, *self._pools):
+            running.value[t % self._kept][:, first:end] = running.thing.dearer * left
 
 
 def _window(up: Bools, starts: Sequence[int], ticks: int) -> Bools:

@@ -99,11 +99,12 @@ def replay(
             if action != IDLE:
                 starts += 1
                 pending_s = overhead_s if action == ON_DEMAND else pools[action].start_s
+            if action != IDLE and action != ON_DEMAND:
+                cost_usd_h += 0.0 if home in (None, action) else 3600 * task.move_usd
+                home = action
         decisions.append(action)
         if action == IDLE:
-            pending_s = 0.0
-            waiting_s += tick_s
-            now_s += tick_s
+            pending_s, waiting_s, now_s = 0.0, waiting_s + tick_s, now_s + tick_s
             continue
         spent_s = min(tick_s, pending_s + work_left_s)
         cost_usd_h += spent_s * (on_demand_usd_hour if action == ON_DEMAND else pools[action].price_usd_hour)

@@ -116,6 +116,17 @@ def test_one_price_counts_for_all_traces(simulate: Simulate) -> None:
     assert simulate("--json", traces=traces, spot_price="0.5, 2").json["spot_usd_hour"] == [0.5, 2.0]
 
 
+def test_a_move_can_have_its_price(simulate: Simulate) -> None:
+    traces = (simulate.trace("a", "1" * 4 + "0" * 40), simulate.trace("b", "0" * 4 + "1" * 40))
+    free, paid = (simulate("--json", "--starts", 1, "--move-cost", usd, traces=traces).json for usd in (0, 0.5))
+    assert (free["move_cost_usd"], paid["move_cost_usd"]) == (0, 0.5)
+    assert free["optimum"]["mean_cost_share"] == pytest.approx(2.1 / 6.3)  # all in the second one, or all as cheap
+    for before, after in zip(free["policies"], paid["policies"], strict=True):
+        moved = any(d == 0 for d in after["decisions"]) and any(d == 1 for d in after["decisions"])
+        if after["decisions"] == before["decisions"]:
+            assert after["mean_cost_share"] - before["mean_cost_share"] == pytest.approx(0.5 / 6.3 if moved else 0)
+
+
 def test_what_the_traces_do_not_show_is_told(simulate: Simulate) -> None:
     done = simulate("--starts", 1, traces=(simulate.trace("a", "1" * 20), simulate.trace("b", "1" * 25)))
     assert done.code == 0
@@ -142,6 +153,7 @@ MISTAKES = [
     ({"overhead_hours": "-0.1"}, "--overhead-hours: -0.1 is out of range", "hours, from 0"),
     ({"od_price": "0"}, "--od-price: 0 is out of range", "dollars per hour"),
     ({"spot_price": "0"}, "--spot-price: 0 is out of range", "dollars per hour"),
+    ({"move_cost": "-1"}, "--move-cost: -1 is out of range", "dollars"),
     ({"spot_price": "1,2"}, "--spot-price has 2 prices for 1 trace", "one for each --trace"),
     ({"spot_price": "1,x"}, "--spot-price: 'x' is not a number", "dollars per hour"),
     ({"spot_price": ""}, "--spot-price: '' is not a number", "dollars per hour"),

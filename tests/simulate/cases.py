@@ -46,6 +46,7 @@ def jobs(draw: st.DrawFn, ticks: int, most_pools: int) -> tuple[Task, Traces]:
         tick_s=float(tick_s),
         on_demand_usd_hour=draw(st.sampled_from([0.5, 1.0, 3.125])),
         spot_usd_hour=tuple(prices),
+        move_usd=draw(st.sampled_from([0.0, 0.0, 0.01, 0.2])) if pools > 1 else 0.0,
     )
     length = math.ceil(task.deadline_s / tick_s) + 1
     return task, tuple(draw(spells(length)) for _ in range(pools))
@@ -74,6 +75,7 @@ def scripted(script: Sequence[int]) -> Policy:
 def priced(task: Task, traces: Traces, start: int, decisions: Sequence[Action]) -> tuple[float, float, bool]:
     """What decisions cost in dollars, when the job ended, and whether it did; by the rules as they are written down."""
     running: Action = IDLE
+    home: Action | None = None
     burn = cost = at = 0.0
     left = task.work_s
     for n, action in enumerate(decisions):
@@ -86,6 +88,9 @@ def priced(task: Task, traces: Traces, start: int, decisions: Sequence[Action]) 
             burn = 0.0
         elif action != running or lost:
             burn = task.overhead_s
+            if isinstance(action, int):
+                cost += task.move_usd if home not in (None, action) else 0.0
+                home = action
         running = action
         if action == IDLE:
             at += task.tick_s

@@ -27,25 +27,28 @@ def tried_out(task: Task, traces: Traces) -> float:
     prices[ON_DEMAND] = Fraction(task.on_demand_usd_hour)
 
     @cache
-    def least(t: int, running: Action, pending: Fraction, left: Fraction) -> Fraction | float:
+    def least(t: int, running: Action, home: int | None, pending: Fraction, left: Fraction) -> Fraction | float:
         if t * tick >= deadline:
             return math.inf
         up = [i for i, trace in enumerate(traces) if t < len(trace) and trace[t]]
         if isinstance(running, int) and running not in up:
             running, pending = IDLE, Fraction(0)
-        best: Fraction | float = least(t + 1, IDLE, Fraction(0), left)
+        best: Fraction | float = least(t + 1, IDLE, home, Fraction(0), left)
         for action in (ON_DEMAND, *up):
             burn = pending if action == running else overhead
             spent = min(tick, burn + left)
             rest = left - max(Fraction(0), spent - burn)
             cost = prices[action] * spent / 3600
+            there = action if isinstance(action, int) else home
+            if action != running and home not in (None, there):
+                cost += Fraction(task.move_usd)
             if rest > 0:
-                best = min(best, cost + least(t + 1, action, max(Fraction(0), burn - spent), rest))
+                best = min(best, cost + least(t + 1, action, there, max(Fraction(0), burn - spent), rest))
             elif t * tick + spent <= deadline:
                 best = min(best, cost)
         return best
 
-    return float(least(0, IDLE, Fraction(0), Fraction(task.work_s)))
+    return float(least(0, IDLE, None, Fraction(0), Fraction(task.work_s)))
 
 
 @settings(deadline=None)

@@ -123,6 +123,25 @@ def test_a_pool_is_as_old_as_it_was_seen_and_its_losses_are_counted_beside_those
     assert expected[1] == expected[2] == expected[3] == pytest.approx(expected[4] / 2)
 
 
+def test_egress_is_paid_for_a_spot_machine_elsewhere_than_the_last_one() -> None:
+    up = "1" * 40
+    moves = {(0,): 0, (0, I, 0): 0, (0, 1): 1, (0, 1, 0, 1): 3, (O, 0): 0, (0, O): 0, (0, O, 1): 1, (0, I, O, 0): 0}
+    for actions, count in moves.items():
+        free, paid = (ran(actions, up, up, spot_usd_hour=(1.0, 1.0), move_usd=usd).cost_usd for usd in (0.0, 0.25))
+        assert paid - free == pytest.approx(count * 0.25), actions
+
+
+def test_a_policy_is_told_what_a_move_costs_from_where_the_checkpoint_lies() -> None:
+    heard = []
+
+    def policy(s: Situation, memory: Memory) -> tuple[Action, Memory]:
+        heard.append([p.move_usd for p in s.pools])
+        return does(I, 1, I, O)(s, memory)
+
+    replay(a_task(spot_usd_hour=(1.0, 1.0), move_usd=0.25), [b"\1" * 40] * 2, 0, policy)
+    assert heard[:5] == [[0, 0], [0, 0], [0.25, 0], [0.25, 0], [0.25, 0]]
+
+
 def test_what_is_seen_can_be_shared() -> None:
     task, traces = a_task(), [b"\1\0\1" * 20]
     seen = Seen(task, traces, 2)
