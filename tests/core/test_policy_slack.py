@@ -23,11 +23,24 @@ def with_slack(hours: float, *pools: object, **more: object) -> Situation:
 def test_spot_is_taken_as_soon_as_there_is_room_for_a_start_there_and_one_back() -> None:
     assert chosen(with_slack(1200 / 3600, pool())) == 0
     assert chosen(with_slack(1199 / 3600, pool())) == ON_DEMAND
+    # Also where one looks more often, and the guard would see later that it leads nowhere.
+    assert chosen(with_slack(1199 / 3600, pool(), tick_s=60.0)) == ON_DEMAND
 
 
 def test_waiting_is_for_those_with_much_slack() -> None:
     waits = [chosen(with_slack(h, DOWN)) for h in (0.5, 1, 2, 4, 8, 16)]
     assert waits == [ON_DEMAND] * 3 + [IDLE] * 3
+
+
+def test_how_much_slack_waiting_takes_beside_the_start_that_comes_in_any_case() -> None:
+    least_s = 0.185 * (1 / 6) ** (1 / 4) * 30 * HOUR
+    enough, short = (situation([DOWN], left_s=30 * HOUR, work_left_s=30 * HOUR - 600 - least_s + s) for s in (-1, 1))
+    assert chosen(enough) == IDLE
+    assert chosen(short) == ON_DEMAND
+    # After an hour without any: times the cube root of two.
+    assert chosen(enough, (31 * HOUR,)) == ON_DEMAND
+    more = enough._replace(work_left_s=30 * HOUR - 600 - 1.26 * least_s)
+    assert chosen(more, (31 * HOUR,)) == IDLE
 
 
 def test_the_longer_all_is_down_the_sooner_it_pays() -> None:
