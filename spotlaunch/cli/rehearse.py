@@ -56,16 +56,26 @@ def run(
     )
     cautions = not_shown(spec)
     _announce(spec, options, cautions)
-    # As Ctrl-C: what was started is ended before we are gone.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    values = {n: os.environ[n] for n in spec.secrets}
-    seen = rehearse(Home.find(), spec, options, secret_values=values, tell=lambda text: render.say(f"  {text}"))
+    seen = _rehearse(spec, options)
     found = verdict(seen, rate_per_hour=_usual_rate(spec))
     if as_json:
         render.as_json(rehearsal_json(spec, options, seen, found, cautions))
     else:
         show(spec, options, seen, found)
     return 0 if found.good else 1
+
+
+def _rehearse(spec: Spec, options: Options) -> Seen:
+    """Told to end, it ends all that was started first, also when that was said by SIGTERM."""
+    values = {n: os.environ[n] for n in spec.secrets}
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return rehearse(Home.find(), spec, options, secret_values=values, tell=lambda text: render.say(f"  {text}"))
+    except KeyboardInterrupt:
+        render.say("stopped: its machines are ended, and nothing of it is left")
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _announce(spec: Spec, options: Options, cautions: list[str]) -> None:

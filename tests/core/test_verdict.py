@@ -136,6 +136,15 @@ def test_one_without_a_progress_file_is_judged_by_the_numbers_in_its_names() -> 
     assert levels(seen)["resume"] == "ok"
 
 
+def test_what_was_restored_and_still_lies_there_is_not_taken_for_what_was_saved_since() -> None:
+    first, second = good(tells=False).attempts[:2]
+    old = (entry(20, at=120.0), entry(30, at=130.5))
+    kept = replace(first, commits=(*first.commits[:-1], replace(first.commits[-1], entries=old)))
+    later = tuple(replace(c, entries=(*old, *c.entries)) for c in second.commits)
+    last = attempt(3, start=50, tells=False, taken=False)
+    assert bad(world(kept, replace(second, commits=later), last)) == []
+
+
 def test_one_that_saves_rarely_is_good() -> None:
     assert bad(world(attempt(1, start=0, every=25), attempt(2, start=30, every=25, taken=False))) == []
 
