@@ -97,10 +97,13 @@ class Availability:
 
     def grade(self, at: float) -> Callable[[Offer], int]:
         """What tells how likely an offer can be had at ``at``: 0 (more than four in five), 1, 2 (less than two)."""
-        types = self._types
+        types, kin = self._types, self._kin
 
         def graded(offer: Offer) -> int:
-            if offer.obtainability is None and offer.pool.instance_type not in types:
+            pool = offer.pool
+            if offer.obtainability is None and (
+                pool.instance_type not in types or (pool.provider, pool.instance_type, pool.market) not in kin
+            ):
                 return _GRADES[offer.available]  # most of the hundred thousand offers that a market may have
             chance = self.of(offer, at)
             return 0 if chance > LIKELY else 1 if chance >= EVEN else 2

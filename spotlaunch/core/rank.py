@@ -153,8 +153,8 @@ class _Filters:
 
     def __init__(self, terms: Terms) -> None:
         self._terms = terms
-        self._places: dict[tuple[str, str, str], No | None] = {}
-        self._gpus: dict[tuple[str, int], No | None] = {}
+        self._places: dict[tuple[str, str, str], No | tuple[()]] = {}
+        self._gpus: dict[tuple[str, int], No | tuple[()]] = {}
         self._refusals: dict[str, list[Refusal]] = {}
         for r in terms.refusals:
             # One that began in the future is of a clock since set back: nobody knows how much of its rest is left.
@@ -169,15 +169,16 @@ class _Filters:
         "never".
         """
         pool = offer.pool
-        place = (pool.provider, pool.region, pool.zone)
-        if place not in self._places:
-            self._places[place] = _place(pool, self._terms)
-        gpu = (offer.gpu, offer.gpu_count)
-        if gpu not in self._gpus:
-            self._gpus[gpu] = _gpu(offer, self._terms.spec)
+        place, gpu = (pool.provider, pool.region, pool.zone), (offer.gpu, offer.gpu_count)
+        # Looked up once: there are a hundred thousand offers. Empty: no objection; None: not judged yet.
+        of_place, of_gpu = self._places.get(place), self._gpus.get(gpu)
+        if of_place is None:
+            of_place = self._places[place] = _place(pool, self._terms) or ()
+        if of_gpu is None:
+            of_gpu = self._gpus[gpu] = _gpu(offer, self._terms.spec) or ()
         return (
-            self._places[place]
-            or self._gpus[gpu]
+            of_place
+            or of_gpu
             or _shape(offer, self._terms.spec)
             or _money(offer, self._terms.spec)
             or self._moment(offer)

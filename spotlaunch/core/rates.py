@@ -73,6 +73,7 @@ class Rates:
         for pool, lived in history.items():
             key = (pool.provider, pool.instance_type, pool.market)
             self._kin.setdefault(key, _Kin()).places.append((pool.region, pool.zone, lived))
+        self._types = frozenset(instance_type for _, instance_type, _ in self._kin)
         self._usual: dict[str, float] = {}
 
     def of(self, offer: Offer, at: float | None = None) -> float:
@@ -82,9 +83,9 @@ class Rates:
         """
         rate = self.prior(offer)
         pool = offer.pool
-        kin = self._kin.get((pool.provider, pool.instance_type, pool.market)) if self._kin else None
-        if kin is not None:
-            for interruptions, hours in kin.steps(pool.region, pool.zone):
+        if pool.instance_type in self._types:
+            kin = self._kin.get((pool.provider, pool.instance_type, pool.market))
+            for interruptions, hours in kin.steps(pool.region, pool.zone) if kin is not None else ():
                 rate = (SIGNAL_HOURS * rate + interruptions) / (SIGNAL_HOURS + hours)
         if at is not None and self._season is not None:
             if at != self._at:
