@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spotlaunch.core import yamlread
-from spotlaunch.core.jobfile import Overrides, read_job
+from spotlaunch.core.jobfile import Overrides, examine_job, read_job
 from spotlaunch.core.jobmodel import JobModel
 from spotlaunch.core.names import JOB_NAME_MOST
 from spotlaunch.core.spec import (
@@ -517,3 +517,34 @@ def test_a_job_of_a_book_from_before_there_were_shells_has_none() -> None:
     raw = spec_to_dict(Spec(name="job", run="x", ssh=True, ssh_key="ssh-ed25519 AAAA job"))
     del raw["ssh"], raw["ssh_key"]
     assert spec_from_dict(raw) == Spec(name="job", run="x")
+
+
+# -- deadlines -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "moment"),
+    [
+        ("2030-01-31T18:00Z", 1896112800.0),
+        ("2030-01-31 18:00:30+01:00", 1896109230.0),
+        ("2030-01-31T18:00-0930", 1896147000.0),
+        ("2030-01-31T18:00", 1896112800.0),
+    ],
+)
+def test_a_deadline_may_be_a_time_in_any_zone(written: str, moment: float) -> None:
+    spec = read(f"run: x\ndeadline: {written}")
+    assert (spec.deadline_at, spec.deadline_s) == (moment, None)
+
+
+def test_a_deadline_without_a_zone_is_of_the_clock_on_the_wall_where_it_is_submitted() -> None:
+    text = "run: x\ndeadline: 2030-01-31T18:00"
+    examined = examine_job(text, file="j.yaml", names=NAMES, env={}, now=1.8e9, local=lambda wall_s: wall_s - 7200)
+    assert examined.spec is not None and examined.spec.deadline_at == 1896112800.0 - 7200
+
+
+def test_a_time_until_which_the_work_cannot_be_done_is_refused_as_a_duration_is() -> None:
+    text = "run: x\nwork: 3h\ndeadline: 2030-01-31T18:00Z"
+    examined = examine_job(text, file="j.yaml", names=NAMES, env={}, now=1896112800.0 - 7200)
+    [problem] = examined.problems
+    assert (problem.line, problem.key) == (2, "work")
+    assert problem.message == "there are 2h until the deadline, and the work alone takes longer"
