@@ -11,6 +11,8 @@ import pytest
 
 from spotlaunch.agent import container
 from spotlaunch.agent.container import Container, NoContainer
+from spotlaunch.core.wire import Ask
+from tests.agent.test_cadence import BY_THE_FILE
 from tests.fakes.machine import TRAIN, Machine, order, python, soon
 
 # Keeps what it was told; `start` runs what `create` was given, with the variables that were named to it and no others.
@@ -40,6 +42,15 @@ start)
 kill|rm) kill -s KILL -- -"$(cat "$STATE/pid")" 2>/dev/null; exit 0;;
 esac
 """
+
+
+def passing(name: str) -> str:
+    """A docker whose `start` passes this signal on to all that runs in the container."""
+    trap = f"trap 'kill -s {name} -- -$(cat \"$STATE/pid\")' {name}\n  env -i"
+    return DOCKER.replace("exec env -i", trap).replace(
+        '$(cat "$STATE/script")";;',
+        '$(cat "$STATE/script")" &\n  p=$!; while kill -0 $p 2>/dev/null; do wait $p; c=$?; done; exit $c;;',
+    )
 
 
 @pytest.fixture
@@ -158,11 +169,7 @@ def test_setup_and_command_run_in_one_container(docker: Path, tmp_path: Path, st
 @pytest.mark.e2e
 def test_a_notice_reaches_the_program_in_its_container(docker: Path, tmp_path: Path, store_url: str) -> None:
     """`docker start --attach` passes signals on, and the init that `--init` adds hands them to the group."""
-    passing = DOCKER.replace("exec env -i", "trap 'kill -s TERM -- -$(cat \"$STATE/pid\")' TERM\n  env -i").replace(
-        '$(cat "$STATE/script")";;',
-        '$(cat "$STATE/script")" &\n  p=$!; while kill -0 $p 2>/dev/null; do wait $p; c=$?; done; exit $c;;',
-    )
-    (tmp_path / "tools" / "docker").write_text(passing.replace("$STATE", str(docker)))
+    (tmp_path / "tools" / "docker").write_text(passing("TERM").replace("$STATE", str(docker)))
     with Machine(tmp_path, store_url, order(env={"STEPS": "100000"}), env={"SPOTLAUNCH_IMAGE": "i"}) as m:
         m.when(lambda s: s.commits > 0)
         m.signal(signal.SIGTERM)
@@ -170,6 +177,19 @@ def test_a_notice_reaches_the_program_in_its_container(docker: Path, tmp_path: P
         assert status.left_why == "notice"
         assert "told to end at" in m.output
         assert m.head().step == status.step
+
+
+@pytest.mark.e2e
+def test_how_often_to_save_reaches_the_program_in_its_container(docker: Path, tmp_path: Path, store_url: str) -> None:
+    (tmp_path / "tools" / "docker").write_text(passing("USR1").replace("$STATE", str(docker)))
+    doc = order(run=python(BY_THE_FILE), every_auto=True, rate_per_hour=0.1, write_s=600.0, checkpoint_signal="USR1")
+    with Machine(tmp_path, store_url, doc, env={"SPOTLAUNCH_IMAGE": "i"}) as m:
+        soon(lambda: "first " in m.output)
+        m.mailbox.put_ask(1, Ask(kind="risk", reason="", at=1.0, rate_per_hour=50.0))
+        status = m.when(lambda s: s.rate_per_hour == 50.0)
+        soon(lambda: f"told {status.every_s:g}" in m.output, "the program hears of it")
+        m.ask("leave")
+        m.left()
 
 
 @pytest.mark.e2e

@@ -175,3 +175,17 @@ def test_a_price_that_came_near_the_cap_is_told() -> None:
 )
 def test_nobody_is_told_who_does_not_listen_or_of_what_is_not_known(circumstances: dict[str, Any]) -> None:
     assert not [a for a in told(**{"rate": 0.001, **circumstances}) if a.kind == "risk"]
+
+
+def test_who_is_asked_to_leave_in_the_same_look_is_asked_nothing_else() -> None:
+    machine = a_machine()
+    world = a_world(
+        a_job(spec=a_spec(limits=Limits(runtime_s=3600.0)), last_attempt=1),
+        [an_attempt()],
+        [machine],
+        says=[says(rate_per_hour=0.001)],
+        listed=[seen(machine)],
+        ran_s=3590.0 - (NOW - (machine.up_at or NOW)),
+    )
+    world = replace(world, at_hand={JOB: Asked(offers=(an_offer(interruptions_per_hour=0.1),))})
+    assert [c.ask.kind for c in decide(world).calls if isinstance(c, PutAsk)] == ["leave"]
