@@ -10,6 +10,9 @@ from spotlaunch.core.spec import CheckpointSpec, Spec, Where
 # Kept of a notice beyond the grace, for the last checkpoint. Who needs less leaves sooner.
 LAST_SYNC_S = 10.0
 
+# Granted on top of the grace: this computer may be busy with other things, and a program must not be blamed for it.
+BUSY_S = 1.0
+
 # A program that saves as often as it is told to shall be seen to do so: this often within the time of a run.
 SAVES_PER_RUN, LEAST_EVERY_S = 60, 1.0
 
@@ -33,7 +36,7 @@ def rehearsed(spec: Spec, provider: str, *, setup: bool, longest_s: float) -> Sp
         resources=spec.resources,
         market="spot",
         where=Where(providers=(provider,)),
-        checkpoint=replace(c, every_s=every_s, store=CheckpointSpec().store),
+        checkpoint=replace(c, every_s=every_s, grace_s=c.grace_s + BUSY_S, store=CheckpointSpec().store),
         restart_on_exit=spec.restart_on_exit,
     )
 
@@ -46,7 +49,7 @@ def wanted(spec: Spec) -> Want:
 
 def notice_s(spec: Spec) -> float:
     """The warning that is given when one is: the whole grace, and time for the last checkpoint."""
-    return spec.checkpoint.grace_s + LAST_SYNC_S
+    return spec.checkpoint.grace_s + BUSY_S + LAST_SYNC_S
 
 
 def not_shown(spec: Spec) -> list[str]:

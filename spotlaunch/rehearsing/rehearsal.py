@@ -49,7 +49,8 @@ def rehearse(
     with stage(home.prepare(), wanted(spec), notice_s=warned_s) as on:
         played = rehearsed(spec, rehearsal_cloud(), setup=options.setup, longest_s=options.longest_s)
         conductor = Conductor(on, played, wish, secret_values=secret_values, stay=(home.path,), tell=tell)
-        seen = replace(conductor.perform(), every_s=spec.checkpoint.every_s)
+        c = spec.checkpoint
+        seen = replace(conductor.perform(), every_s=c.every_s, grace_s=c.grace_s)
         if options.compare:
             seen = replace(seen, comparisons=_comparisons(on.home.path / "outputs", conductor, seen, options))
     return seen

@@ -283,6 +283,12 @@ def test_one_that_ignores_sigterm_for_longer_than_its_grace() -> None:
     assert "25 s" in remark.text and "checkpoint.grace" in remark.hint
 
 
+def test_one_that_was_too_slow_to_stop_once_of_several_times_is_told_so_and_not_condemned() -> None:
+    slow = replace(attempt(1, start=0), exit_code=137)
+    seen = world(slow, attempt(2, start=30), attempt(3, start=60, taken=False))
+    assert (bad(seen), levels(seen)["stop"]) == ([], "note")
+
+
 def test_one_whose_last_checkpoint_comes_too_late() -> None:
     late = replace(attempt(1, start=0), left_why="", left_at=None, exit_code=None)
     assert only(world(late, attempt(2, start=30, taken=False))).check == "stop"

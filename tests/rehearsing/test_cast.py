@@ -37,7 +37,7 @@ def test_the_program_is_the_users_and_money_markets_and_the_users_store_do_not_c
     assert (played.market, played.where.providers, played.where.exclude) == ("spot", ("here",), ())
     assert (played.limits, played.image, played.checkpoint.store.url) == (Limits(), "", "")
     c = played.checkpoint
-    assert (c.every_s, c.grace_s, c.keep, c.dir) == (60, 90, 2, "checkpoints")
+    assert (c.every_s, c.grace_s, c.keep, c.dir) == (60, 91, 2, "checkpoints")
     assert rehearsed(SPEC, "here", setup=False, longest_s=600).setup == ""
 
 
