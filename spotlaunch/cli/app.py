@@ -8,6 +8,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from spotlaunch.cli.simulating import simulate
+from spotlaunch.cli.spending import cost, report
 
 # Optional[...] and not `| None`: typer reads these at run time, the linter is told below.
 # ruff: noqa: UP045
@@ -89,25 +90,8 @@ def status(
     run(job or "", as_json=as_json, watch=watch)
 
 
-@app.command()
-def cost(
-    job: Annotated[Optional[str], typer.Argument(metavar="JOB", help="One job, machine by machine.")] = None,
-    since: Annotated[
-        str, typer.Option("--since", metavar="WHEN", help="Only from 2026-11-20 on, or from 7d ago.")
-    ] = "",
-    by: Annotated[
-        str, typer.Option("--by", metavar="KEY", help="Rows by job, provider, gpu, day, pool or attempt.")
-    ] = "",
-    reconcile: Annotated[
-        bool, typer.Option("--reconcile", help="Ask providers what they billed, and compare.")
-    ] = False,
-    as_json: Json = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, with the keys of the JSON's rows.")] = False,
-) -> None:
-    """Show what was spent and on what, and what on-demand would have cost."""
-    from spotlaunch.cli.cost import run
-
-    _exit(run(job or "", since=since, by=by, reconcile=reconcile, as_json=as_json, as_csv=as_csv))
+app.command()(cost)
+app.command()(report)
 
 
 @app.command()

@@ -14,6 +14,7 @@ ROOMS = {
     "In core": "spotlaunch/core",
     "In the watchdog": "spotlaunch/watchdog",
     "In simulate": "spotlaunch/simulate",
+    "In report": "spotlaunch/report",
     "In storage": "spotlaunch/storage",
     "On the machine": "spotlaunch/agent",
 }

@@ -48,9 +48,10 @@ RULES = {
         "rehearsing core errors ports home registry storage submission watchdog",
         "it plays a job from submission to its end in a home of its own; commands are above it",
     ),
+    "report": _rule("report core", "it makes pages of plain values; commands read, and write them"),
     "cli": _rule(
-        "cli config core errors ports home registry market rehearsing storage submission simulate watchdog workers"
-        " spotlaunch",
+        "cli config core errors ports home registry market rehearsing report storage submission simulate watchdog"
+        " workers spotlaunch",
         "commands are the topmost room; they want things, and speak to no cloud and no agent",
     ),
     "agent": _rule(
