@@ -9,6 +9,7 @@ import typer
 
 from spotlaunch.cli.simulating import simulate
 from spotlaunch.cli.spending import cost, report
+from spotlaunch.cli.statscommand import stats
 
 # Optional[...] and not `| None`: typer reads these at run time, the linter is told below.
 # ruff: noqa: UP045
@@ -247,39 +248,7 @@ def gpus(as_json: Json = False) -> None:
     _exit(run(as_json=as_json))
 
 
-@app.command()
-def stats(
-    gpu: Gpus = None,
-    provider: Annotated[
-        Optional[list[str]], typer.Option("--provider", metavar="NAME", help="Only pools of these. Repeatable.")
-    ] = None,
-    since: Annotated[
-        str, typer.Option("--since", metavar="WHEN", help="Only what was seen from 2026-11-20 on, or from 7d ago.")
-    ] = "",
-    plot: Annotated[bool, typer.Option("--plot", help="Show hours of the day and days of the week too.")] = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
-    export: Annotated[
-        Optional[Path], typer.Option("--export", metavar="FILE", help="Write what was learned into FILE.")
-    ] = None,
-    take: Annotated[
-        Optional[Path], typer.Option("--import", metavar="FILE", help="Learn what others exported too.")
-    ] = None,
-) -> None:
-    """Show how often pools take machines away, and give them."""
-    from spotlaunch.cli.options import refuse_beside
-    from spotlaunch.cli.stats import export_to, import_from, run
-
-    table = {"--gpu": gpu, "--provider": provider, "--since": since, "--plot": plot, "--json": as_json, "--csv": as_csv}
-    if export is not None:
-        refuse_beside("--export", {**table, "--import": take})
-        _exit(export_to(export))
-    elif take is not None:
-        refuse_beside("--import", table)
-        _exit(import_from(take))
-    else:
-        given: dict[str, Any] = {"gpus": gpu or [], "providers": provider or []}
-        _exit(run(**given, since=since, as_json=as_json, as_csv=as_csv, plot=plot))
+app.command()(stats)
 
 
 @app.command()

@@ -30,7 +30,7 @@ ON_SALE_BACK_S = 30 * 86400.0
 HINT = "it is learned while jobs run; `spotlaunch stats --import FILE` takes what others learned"
 
 
-def run(*, gpus: Sequence[str], providers: Sequence[str], since: str, as_json: bool, as_csv: bool, plot: bool) -> int:
+def run(*, gpus: Sequence[str], providers: Sequence[str], since: str, as_json: bool, as_csv: bool, plot: bool) -> None:
     """Print the table, or the same for a script. Raises `UsageError` for options that cannot be."""
     if as_json:
         refuse_beside("--json", {"--csv": as_csv, "--plot": plot})
@@ -65,10 +65,9 @@ def run(*, gpus: Sequence[str], providers: Sequence[str], since: str, as_json: b
         _show(pools, places, since, plot=plot)
     if left_out:
         render.say("what was imported is left out: it does not say when it was seen (hint: leave out --since)")
-    return 0
 
 
-def export_to(path: Path) -> int:
+def export_to(path: Path) -> None:
     """Write what was learned, here and by those it was imported from, into one file for this user only."""
     with open_book() as book:
         learner = book.learning.learner(os.urandom(8).hex())
@@ -78,10 +77,9 @@ def export_to(path: Path) -> int:
     others = len(sources) - 1
     text = f"{path}: {_count(len(pools), 'pool')}" + (f", {others} of the sources imported" if others else "")
     render.say(f"{text}; it tells when machines of yours ran and where, and of no job")
-    return 0
 
 
-def import_from(path: Path) -> int:
+def import_from(path: Path) -> None:
     """Add what others learned. A second time, or of our own, it changes nothing."""
     sources = read_lessons(path, now=time.time())
     with open_book() as book:
@@ -91,7 +89,6 @@ def import_from(path: Path) -> int:
         render.say(f"learned from {_count(len(news), 'source')} about {_count(len(pools), 'pool')}")
     else:
         render.say("nothing new: it was imported before, or is our own")
-    return 0
 
 
 def _count(number: int, noun: str) -> str:
