@@ -96,6 +96,8 @@ def test_an_interval_that_the_job_insists_on_is_paid_for() -> None:
 
 def test_what_a_job_file_says_of_checkpoints_is_what_ranking_reckons_with() -> None:
     assert work_of(a_spec()).every_s is None
+    assert work_of(a_spec(), 2.5) == Work(write_s=2.5)
+    assert work_of(a_spec(checkpoint=CheckpointSpec(every_s=600.0)), 2.5) == Work(write_s=2.5, every_s=600.0)
     assert work_of(a_spec(checkpoint=CheckpointSpec(every_s=3600.0))) == Work(every_s=3600.0)
 
 

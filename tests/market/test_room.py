@@ -218,6 +218,16 @@ def test_what_is_kept_warm_is_asked_again_before_it_is_too_old_and_nobody_waits(
         eventually(lambda asked=asked: shop.asked == asked)
 
 
+def test_what_is_at_hand_is_asked_of_nobody(workers: Executor, clock: Hands) -> None:
+    shop = Shop("cloud", lambda: [an_offer()])
+    room = Room({"cloud": shop}, now=clock, workers=workers)
+    assert room.at_hand(WANT).offers == ()
+    room.ask(WANT)
+    clock.now += 10_000.0
+    assert len(room.at_hand(WANT).offers) == 1
+    assert shop.asked == 1
+
+
 def test_a_cloud_that_wants_a_person_first_is_told_apart_from_one_that_is_away(workers: Executor, clock: Hands) -> None:
     def no_login() -> Sequence[Offer]:
         raise NotAuthorized("the key is not accepted")

@@ -11,9 +11,9 @@ from spotlaunch.core.book import Event
 from spotlaunch.core.facts import Pool, SeenMachine
 from spotlaunch.core.plan import SetJob, Write
 from spotlaunch.core.rates import Lived
-from spotlaunch.core.wire import Status
+from spotlaunch.core.wire import Ask, Status
 from spotlaunch.errors import BlobsUnavailable, LeaseHeld, StaleWrite, StoreUnavailable, Transient
-from spotlaunch.watchdog.loop import BROKEN_STORE_S, LEASE_S, MAIL_BUCKET_S, MAIL_FILE_S, STALE_S
+from spotlaunch.watchdog.loop import AT_HAND_EVERY_S, BROKEN_STORE_S, LEASE_S, MAIL_BUCKET_S, MAIL_FILE_S, STALE_S
 from tests.core.worlds import CLOUD, JOB, NOW, a_new_job, a_pool
 from tests.watchdog.ground import Cloud, Ground
 
@@ -67,6 +67,27 @@ def test_mail_is_looked_for_often_while_an_attempt_is_live(url: str, every_s: fl
     ground.look()
     wake_at, _ = ground.look()
     assert wake_at == NOW + every_s
+
+
+def test_an_agent_is_told_once_in_a_while_what_has_changed_in_its_danger(ground: Ground) -> None:
+    ground.submit(a_new_job())
+    ground.look()
+    box = ground.watchdog._out.mailbox(ground.store.job(JOB))
+    order = box.order(1)
+    assert order is not None
+    assert order.every_auto
+
+    def says(rate: float, after_s: float) -> Ask | None:
+        status = Status(attempt=1, at=ground.clock.now(), phase="running", rate_per_hour=rate)
+        box.put_status(status)
+        ground.look(after_s)
+        return box.ask(1)
+
+    assert says(order.rate_per_hour, 1.0) is None
+    assert says(order.rate_per_hour / 10, 1.0) is None  # not at each look
+    ask = says(order.rate_per_hour / 10, AT_HAND_EVERY_S)
+    assert ask is not None
+    assert (ask.kind, ask.rate_per_hour) == ("risk", pytest.approx(order.rate_per_hour, rel=0.01))
 
 
 def test_each_look_renews_the_lease(ground: Ground) -> None:
