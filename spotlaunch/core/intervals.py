@@ -19,6 +19,9 @@ LEAST_S, MOST_S = 10.0, 4 * 3600.0
 # Until a job's first checkpoint was measured, nobody knows what one takes: soon enough to find out.
 FIRST_MOST_S = 600.0
 
+# No checkpoint is taken to cost less: looks at the folder see no finer, and to gather what is saved takes time, too.
+LEAST_WRITE_S = 0.25
+
 # A notice long enough for a last checkpoint saves all but this share of interruptions: clouds give them "as best they
 # can", and programs are busy. As long as that takes, it saves none.
 UNTOLD_LEAST = 0.25
@@ -91,7 +94,7 @@ def interval(risk: Risk) -> Interval:
     Never longer when the rate, the price or the danger grows or a limit comes near; never shorter when writing takes
     longer or the notice grows. Between `LEAST_S` (or what writing or copying one takes, if longer) and `MOST_S`.
     """
-    write_s = USUAL_WRITE_S if risk.write_s is None else _sound(risk.write_s)
+    write_s = USUAL_WRITE_S if risk.write_s is None else max(LEAST_WRITE_S, _sound(risk.write_s))
     least_s = min(MOST_S, max(LEAST_S, write_s, _sound(risk.copy_s)))
     rate, kind = _sound(risk.rate_per_hour), "rate"
     if risk.danger and rate < DANGER_RATE_HOUR:
@@ -107,7 +110,7 @@ def interval(risk: Risk) -> Interval:
     before_limit_s = max(least_s, write_s / WRITING_MOST, _left(risk.left_s))
     if before_limit_s < seconds:
         seconds, kind = before_limit_s, "limit"
-    return Interval(seconds=seconds, kind=kind, why=_why(kind, risk, rate))
+    return Interval(seconds=seconds, kind=kind, why=_why(kind, risk, rate, write_s))
 
 
 def price_factor(price_share: float) -> float:
@@ -138,7 +141,7 @@ def about(seconds: float) -> str:
     return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
 
 
-def _why(kind: str, risk: Risk, rate: float) -> str:
+def _why(kind: str, risk: Risk, rate: float, write_s: float) -> str:
     if kind == "limit":
         return f"this machine ends in {about(max(0.0, risk.left_s))}, by a limit of the job or of machines"
     words = [f"{rate:.2g} interruptions an hour"]
@@ -149,7 +152,7 @@ def _why(kind: str, risk: Risk, rate: float) -> str:
     if risk.write_s is None:
         words.append("what a checkpoint takes is not measured yet")
     else:
-        words.append(f"a checkpoint costs {_sound(risk.write_s):.1f} s")
+        words.append(f"a checkpoint costs {write_s:.1f} s" if write_s >= 1 else f"a checkpoint costs {write_s:.2g} s")
     if rate and untold_share(risk.notice_s, risk.save_s) < 1:
         words.append(f"its cloud gives {risk.notice_s:.0f} s of notice")
     elif rate and risk.notice_s <= 0:

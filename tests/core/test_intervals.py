@@ -117,6 +117,13 @@ def test_until_something_was_measured_it_is_soon() -> None:
     assert "not measured" in first.why
 
 
+def test_nothing_is_taken_to_cost_nothing() -> None:
+    free, cheap = (interval(Risk(rate_per_hour=0.1, write_s=w)) for w in (0.0, 0.25))
+    assert free == cheap
+    assert free.seconds > LEAST_S
+    assert "a checkpoint costs 0.25 s" in free.why
+
+
 def test_who_copies_longer_than_it_would_be_saves_no_more_often_than_that() -> None:
     assert interval(Risk(rate_per_hour=1.5, write_s=1.0, copy_s=900.0)).seconds == 900.0
 
