@@ -41,7 +41,8 @@ def amount_axis(amounts: Amounts, top: int, height: int, unit: str) -> Html:
     for amount, name in [(0.0, ""), *amounts.ticks()]:
         y = top + height * (1 - amounts.percent(amount) / 100)
         drawn.append(element("line", x1="0", x2="100%", y1=y, y2=y, class_="grid"))
-        drawn.append(element("text", f"{unit}{name}" if name else None, x="0", y=y - 3, class_="value"))
+        if name:
+            drawn.append(element("text", f"{unit}{name}", x="0", y=y - 3, class_="value"))
     return together(*drawn)
 
 

@@ -22,7 +22,8 @@ dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); 
 dl div { background: var(--card); border-radius: .5rem; padding: .5rem .75rem; }
 dt { color: var(--dim); font-size: .85rem; } dd { margin: 0; font-size: 1.2rem; font-weight: 600; }
 dd small { display: block; font-size: .85rem; font-weight: 400; color: var(--dim); }
-figure { margin: 1.2rem 0; min-width: 0; } figcaption, caption { font-weight: 600; text-align: left; padding: .2rem 0; }
+figure { margin: 1.2rem -.5rem; padding: 0 .5rem; min-width: 0; overflow: hidden; }
+figcaption, caption { font-weight: 600; text-align: left; padding: .2rem 0; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); gap: 0 1.5rem; }
 svg.figure { display: block; overflow: visible; max-width: 100%; }
 text { font: 12px system-ui, sans-serif; fill: var(--dim); }

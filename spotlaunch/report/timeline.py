@@ -21,6 +21,7 @@ TAKEN = frozenset({"preempted", "lost"})
 
 _BAR_PX = 18
 _ROW_PX = TEXT_PX + _BAR_PX + 16
+_LABEL_MOST = 46  # letters
 _LANE_PX = _BAR_PX + 12
 
 
@@ -30,7 +31,7 @@ def timeline(lines: Sequence[Line], times: Times) -> Html:
     drawn: list[Html] = []
     y = 0
     for pool, lanes in rows.items():
-        drawn.append(element("text", pool, x="0", y=y + TEXT_PX - 4, class_="label"))
+        drawn.append(element("text", element("title", pool), _short(pool), x="0", y=y + TEXT_PX - 4, class_="label"))
         for number, lane in enumerate(lanes):
             drawn += [_machine(line, times, y + TEXT_PX + number * _LANE_PX) for line in lane]
         y += _ROW_PX + (len(lanes) - 1) * _LANE_PX
@@ -59,6 +60,11 @@ def _rows(lines: Sequence[Line]) -> dict[str, list[list[Line]]]:
         else:
             free.append(line)
     return rows
+
+
+def _short(pool: str) -> str:
+    """A name that fits a phone. Its market, at the end, is what tells it from others of the same type."""
+    return pool if len(pool) <= _LABEL_MOST else f"{pool[: _LABEL_MOST - 12]}…{pool[-11:]}"
 
 
 def _machine(line: Line, times: Times, y: int) -> Html:
