@@ -43,6 +43,7 @@ class Cadence:
         known = [order.write_s] if order.write_s > 0 else []
         self._writes_s: deque[float] = deque(known, REMEMBERED)
         self._copies: deque[tuple[float, int]] = deque(maxlen=REMEMBERED)
+        self._kind = ""
         self._told: tuple[float, float] | None = None
         self._story: tuple[float, str] | None = None
 
@@ -92,7 +93,10 @@ class Cadence:
             # Said back, so that the watchdog need not say it again.
             self._told = told
             self._report.set(rate_per_hour=told[0], price_share=told[1])
+        before, self._kind = self._kind, found.kind
         if not begin and not markedly(found.seconds, self.every_s, TELL_FROM):
+            if found.kind != before:
+                self._report.set(every_why=found.why)
             return False
         self.every_s = float(f"{found.seconds:.3g}")
         self._report.set(every_s=self.every_s, every_why=found.why)

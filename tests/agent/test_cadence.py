@@ -82,6 +82,16 @@ def test_it_follows_what_was_measured(tmp_path: Path) -> None:
     assert rig.report.status.every_s == rig.told
 
 
+def test_the_reason_is_told_anew_also_where_it_makes_no_difference(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, {"rate_per_hour": 0.1, "checkpoint_signal": "USR1"})
+    rig.cadence.begin()
+    assert "not measured" in rig.report.status.every_why
+    rig.cadence.saved(wrote_s=5.0, copied_s=0.0, sent_bytes=0)
+    assert rig.look() == 600.0
+    assert "a checkpoint costs 5.0 s" in rig.report.status.every_why
+    assert not rig.signals
+
+
 def test_one_slow_checkpoint_changes_nothing(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     rig.cadence.begin()
