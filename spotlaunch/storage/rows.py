@@ -197,7 +197,7 @@ def _cells(name: str, value: Any) -> list[Any]:
     match value:
         case ():
             return [""]
-        case (float(), *_):
+        case (float() | int(), *_):
             return [json.dumps(value)]
         case Pool() | Scope():
             return [getattr(value, part) for part in _PLACE]

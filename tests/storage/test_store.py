@@ -78,7 +78,7 @@ FULL_JOB = Job(
     done_s=99.5,
     done_step=6,
     step_s=16.5,
-    policy_memory=(1.5, -2.0),
+    policy_memory=(1, -2.5),
     spells=(
         Spell(pool=POOL, seen_at=8.5, since=7.5, lost=2, expected=0.25),
         Spell(pool=replace(POOL, zone="b"), seen_at=9.5, since=None),
