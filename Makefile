@@ -47,6 +47,22 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	$(call install,dev$(comma)demo)
 	@touch $(VENV)/.demo
 
+# The page of `report --html` is looked at in a browser. Where none is and none may be installed, its test is skipped.
+BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
+define find_browser
+for b in $(BROWSERS); do command -v $$b >/dev/null 2>&1 && exit 0; done; \
+if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+  echo "installing chromium (once) ..." >&2; export DEBIAN_FRONTEND=noninteractive; \
+  timeout 120 apt-get update -qq >/dev/null 2>&1; \
+  timeout 400 apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null 2>&1 && exit 0; \
+fi; \
+echo "no chromium here, and it could not be installed: what needs a browser is skipped" >&2
+endef
+
+$(VENV)/.browser: | $(BIN)/python
+	@$(find_browser)
+	@touch $@
+
 # -- to see it work ----------------------------------------------------------------------------------------
 
 # PATH: on a rehearsal machine, `python3` is then the one that numpy was installed for.
@@ -63,7 +79,7 @@ demo: $(VENV)/.demo ## train a classifier on machines that are taken away; about
 
 # -- to know that it works ---------------------------------------------------------------------------------
 
-test: $(VENV)/.dev ## linters, types, all tests: what CI runs
+test: $(VENV)/.dev $(VENV)/.browser ## linters, types, all tests: what CI runs
 	@BIN=$(BIN) JOBS=$(JOBS) WORLDS=$(N) sh tests/all.sh
 
 sim: $(VENV)/.dev ## simulate N worlds (make sim N=1000), or one again (make sim SEED=7)

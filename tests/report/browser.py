@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -54,9 +55,15 @@ addEventListener("message", e => {
 </script>"""
 
 
+@cache
 def chromium() -> str | None:
-    """Where the browser is; None: there is none on this computer."""
-    return next((found for name in NAMES if (found := shutil.which(name))), None)
+    """Where the browser is; None: there is none on this computer, or only a script that says how to get one."""
+    return next((found for name in NAMES if (found := shutil.which(name)) and _runs(found)), None)
+
+
+def _runs(program: str) -> bool:
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode == 0 and "Chrom" in done.stdout
 
 
 def dump(page: Path, profile: Path, *flags: str) -> str:
