@@ -77,6 +77,8 @@ def test_the_sums_of_all_jobs_are_those_of_the_account_to_the_last_digit() -> No
     t = whole.totals
     told = amounts(page(a_report(whole)))
     assert told[:5] == [t.spent_usd, t.on_demand_usd, t.saved_usd, t.effective_usd_hour, t.lost_usd]
+    (foot,) = re.findall(r"<tfoot>.*?</tfoot>", page(a_report(whole)).partition("<section")[0])
+    assert amounts(foot) == [t.spent_usd, t.on_demand_usd, t.saved_usd, t.lost_usd, t.effective_usd_hour]
     for job in whole.jobs:
         assert {job.totals.spent_usd, job.totals.on_demand_usd, job.totals.lost_usd} <= set(told)
 
@@ -84,6 +86,8 @@ def test_the_sums_of_all_jobs_are_those_of_the_account_to_the_last_digit() -> No
 def test_one_job_is_told_with_every_machine_and_what_its_provider_billed() -> None:
     whole = one_job(a_story(), "llama")
     text = page(a_report(whole))
+    time, _ = re.findall(r"<table>.*?</table>", text)
+    assert sum(amounts(time)[:-1]) == amounts(time)[-1] == whole.totals.spent_usd
     assert {line.totals.spent_usd for line in whole.lines} | {Decimal("43.19")} <= set(amounts(text))
     assert "step 15,000 of 15,000 (100%); 4 attempts; 3 interruptions" in text
     assert "<h1>spotlaunch: llama</h1>" in text and ">Providers<" not in text
