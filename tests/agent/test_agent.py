@@ -375,14 +375,14 @@ open(os.path.join(folder, "step-1"), "w").write("whole")
 time.sleep(1.5)
 with open(os.path.join(folder, "step-2"), "w") as f:
     for n in range(int(sys.argv[1])):
-        f.write("part of it"); f.flush(); time.sleep(0.1)
+        f.write("part of it"); f.flush(); time.sleep(0.02)
         print(n)
 raise SystemError("out of memory")
 """
     )
     with Machine(tmp_path, store_url, order(run=run + " 100000")) as m:
         m.when(lambda s: s.commits > 0)
-        soon(lambda: "20" in m.output.split())
+        soon(lambda: "60" in m.output.split())
         m.pull_the_plug()
         assert steps(m) == [(1, True)]
     with Machine(tmp_path, store_url, order(2, run=run + " 5")) as m:
