@@ -14,6 +14,7 @@ from spotlaunch.cli.cost import read_account
 from spotlaunch.cli.period import read_since, zone
 from spotlaunch.core.account import Account, Period
 from spotlaunch.core.facts import Pool
+from spotlaunch.core.pricecurve import HOLDS_S
 from spotlaunch.core.pricehistory import PoolPrices
 from spotlaunch.errors import StoreUnavailable, UsageError
 from spotlaunch.home import Home
@@ -52,7 +53,8 @@ def _read_prices(account: Account) -> tuple[dict[Pool, PoolPrices], str]:
     lines = account.lines
     if not lines:
         return {}, ""
-    since = min(account.since_at or line.spans[0].from_at for line in lines)
+    # Also a pool that was last seen a while before may have been there: that is written down once an hour.
+    since = max(account.since_at, min(j.job.submitted_at for j in account.jobs)) - HOLDS_S
     pools = {line.machine.pool for line in lines}
     try:
         memory = open_market(Home.find())

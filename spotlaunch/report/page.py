@@ -124,7 +124,7 @@ def _state(job: JobAccount) -> Html:
     refused = sum(1 for a in job.attempts if a.outcome == "refused")
     taken = sum(1 for a in job.attempts if a.outcome in ("preempted", "lost"))
     said += [count(len(job.attempts) - refused, "attempt"), f"{count(taken, 'interruption')}"]
-    said += [f"{refused} more were refused a machine"] if refused else []
+    said += [f"{refused} more {'was' if refused == 1 else 'were'} refused a machine"] if refused else []
     said += [f"due {moment(j.deadline_at)}"] if j.deadline_at is not None else []
     over = element("span", ", over ", when(j.over_at)) if j.over_at is not None else None
     facts = element("p", "; ".join(filter(None, said)), ". Submitted ", when(j.submitted_at), over, ".")

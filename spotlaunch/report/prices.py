@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from spotlaunch.core.account import JobAccount, Line
 from spotlaunch.core.facts import Pool
 from spotlaunch.core.ledger import on_demand_usd_hour
+from spotlaunch.core.pricecurve import HOLDS_S
 from spotlaunch.core.pricehistory import PoolPrices
 from spotlaunch.report.curves import Curve, Points, chart
 from spotlaunch.report.figure import COLOURS
@@ -42,10 +43,10 @@ def _flat(line: Line, price: float) -> Points:
 
 
 def _seen(found: PoolPrices, times: Times) -> list[Points]:
-    """Steps, with a gap where it was not on sale. Nothing after it was last seen."""
+    """Steps, with a gap where it was not on sale. Nothing an hour after it was last seen, as in `prices --history`."""
     pieces: list[Points] = []
     piece: list[tuple[float, float]] = []
-    ends = [change.at for change in found.changes[1:]] + [found.seen_at]
+    ends = [change.at for change in found.changes[1:]] + [found.seen_at + HOLDS_S]
     for begin, end, price in _within(found, ends, times):
         if price is None or (piece and piece[-1][0] != begin):
             pieces.append(piece)

@@ -65,7 +65,8 @@ def test_prices_that_were_seen_are_drawn(cli: Cli, tmp_path: Path) -> None:
     assert "No price of these pools is remembered" in page.read_text()
     memory = open_market(Home.find())
     pool = a_story().jobs[0].lines[0].machine.pool
-    for at, price in ((NOW - 100_000, "8"), (NOW - 90_000, "9")):
+    begin = a_story().jobs[0].job.submitted_at
+    for at, price in ((begin - 3000, "8"), (begin - 2000, "9")):  # last seen before: it is written down once an hour
         memory.note_prices(
             [an_offer(pool=pool, gpu="H100", gpu_count=8, price_usd_hour=Decimal(price), seen_at=at)], now=at
         )

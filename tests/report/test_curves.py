@@ -67,7 +67,7 @@ def test_prices_agreed_lie_where_machines_were_and_those_seen_have_gaps() -> Non
     assert [round(line[0][0], 1) for line in agreed] == [0.0, 20.6]
     assert [round(30 * line[0][1], 2) for line in agreed] == [8.15, 9.4]
     seen = lines(text, "line seen s0")
-    assert [(round(line[0][0]), round(line[-1][0])) for line in seen] == [(0, 6), (19, 32)]
+    assert [(round(line[0][0]), round(line[-1][0])) for line in seen] == [(0, 6), (19, 33)]
     assert len(lines(text, "line against")) == len(job().lines)
     assert "(2 of 3 pools)" in text
 
