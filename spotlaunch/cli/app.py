@@ -7,7 +7,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from spotlaunch.cli.simulating import simulate
+from spotlaunch.cli.simulating import estimate, simulate
 from spotlaunch.cli.spending import cost, report
 from spotlaunch.cli.statscommand import stats
 
@@ -314,6 +314,7 @@ def rehearse(
     _exit(run(file, kills=kills, minutes=minutes, **told))
 
 
+app.command()(estimate)
 app.command()(simulate)
 
 

@@ -48,7 +48,7 @@ def run(
         hint = "leave out --when: a policy waits for cheap machines by itself, as long as the deadline allows"
         raise UsageError("--when does not go with a deadline or a policy in the job file", hint=hint)
     with open_book(home) as store:
-        found, missing = _look(home, store, spec, condition)
+        found, missing = look(home, store, spec, condition)
         known = cautions.of_plan(home, spec, found)
         if not as_json:
             show_plan(spec, found, missing, known)
@@ -56,8 +56,13 @@ def run(
         refuse_deadline(found, file, now=time.time())
         refuse_impossible(found)
         if dry_run:
+            from spotlaunch.cli.forecast import brief_json, show_brief  # late: nothing else needs the simulator
+
             if as_json:
-                render.as_json({"job": None, "plan": plan_json(spec, found, missing, known)})
+                plan = plan_json(spec, found, missing, known)
+                render.as_json({"job": None, "plan": plan, **brief_json(spec, store.jobs(), found)})
+            else:
+                show_brief(spec, store.jobs(), found)
             return 0
         if not yes and not as_json and sys.stdin.isatty() and not _agreed():
             render.say("nothing was submitted")
@@ -99,7 +104,7 @@ def _condition(when: str | None) -> Condition | None:
         raise UsageError(f"--when: {e.message}", hint=e.hint) from e
 
 
-def _look(home: Home, store: SqliteStore, spec: Spec, when: Condition | None) -> tuple[Preview, Mapping[str, str]]:
+def look(home: Home, store: SqliteStore, spec: Spec, when: Condition | None) -> tuple[Preview, Mapping[str, str]]:
     """Ask the providers that the job may use; say which of those it names are not usable."""
     names = spec.where.providers or tuple(provider_names())
     connected, errors = connect_all(home, owner=store.owner, names=names)

@@ -8,14 +8,14 @@ can always be had. Pure: the same question, runs and seed give the same answer.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from spotlaunch.core.effective import work_of
 from spotlaunch.core.facts import Offer
 from spotlaunch.core.lessons import Learned
-from spotlaunch.core.policy import POLICIES
+from spotlaunch.core.policy import POLICIES, PROMISE_DEADLINES, Policy
 from spotlaunch.core.situation import IDLE, ON_DEMAND, SpotPool
 from spotlaunch.core.spec import Spec
 from spotlaunch.core.standing import Standing
@@ -26,9 +26,11 @@ from spotlaunch.simulate.replay import Run, Task, replay
 # Of a market's thousands of pools the best are enough: the chance that so many are down at once is small.
 MOST_POOLS = 8
 
-# Ticks: of about ten minutes, shorter for short jobs (but not than the watchdog's own), longer for those of weeks.
+# Ticks are of ten minutes: shorter for jobs of hours, which get so many (but not shorter than the watchdog's own), and
+# longer for those of weeks.
 TICK_S, LONGEST_TICK_S = 600.0, 1800.0
-TICKS = 400
+TICKS = 200
+WEEKS_S = 14 * 86400.0
 
 # So many decisions of each policy take about a second.
 DECISIONS = 80_000
@@ -38,7 +40,8 @@ USUAL_RUNS, LEAST_RUNS = 200, 50
 FOLLOWED = 4
 DAY_S = 86400.0
 
-_CENT = Decimal("0.01")
+# As bills are shown: jobs of minutes cost cents.
+_UNIT_USD = Decimal("0.0001")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,10 +83,10 @@ class Span:
 class Outcome:
     """What becomes of a job under one policy.
 
-    Costs are to the cent, and of a run that was not done as far as it was followed. ``finish_s``: from now.
-    ``in_time``: share of runs that met the deadline, None without one. ``unfinished``: share of runs that were not done
-    when nobody followed them any more. Means of a run: ``interruptions``, ``paid_share`` (of its machine time, what was
-    on-demand).
+    Costs are to the hundredth of a cent, and of a run that was not done as far as it was followed. ``finish_s``: from
+    now. ``in_time``: share of runs that met the deadline, None without one. ``unfinished``: share of runs that were not
+    done when nobody followed them any more. Means of a run: ``interruptions``, and ``paid_share`` (what was on-demand
+    of its machine time).
     """
 
     policy: str
@@ -102,11 +105,13 @@ def question_of(spec: Spec, work_s: float, standing: Standing, learned: Learned,
     s = standing.situation
     gb = Decimal(work_of(spec).checkpoint_gb)
     known = [(o, v) for o, v in zip(standing.offers, s.pools, strict=True) if o is not None]
-    horizon_s = work_s + s.start_s if math.isinf(s.left_s) else s.left_s
+    # Of a deadline that is counted from the submission no moment has gone yet, whatever it took to ask the market.
+    deadline_s = s.left_s if spec.deadline_s is None else spec.deadline_s
+    horizon_s = work_s + s.start_s if math.isinf(deadline_s) else deadline_s
     paid = next(iter(standing.on_demand), None)
     return Question(
         work_s=work_s,
-        deadline_s=s.left_s,
+        deadline_s=deadline_s,
         start_s=s.start_s,
         tick_s=_tick_s(horizon_s, s.tick_s),
         patience_s=s.patience_s,
@@ -119,14 +124,23 @@ def question_of(spec: Spec, work_s: float, standing: Standing, learned: Learned,
 
 
 def estimate(
-    question: Question, policies: Sequence[str], *, runs: int | None = None, seed: int = 1
+    question: Question,
+    policies: Sequence[str],
+    *,
+    runs: int | None = None,
+    seed: int = 1,
+    progress: Callable[[float], None] = lambda share: None,
 ) -> tuple[Outcome, ...]:
-    """One outcome for each of ``policies`` (names of `core.policy.POLICIES`), over the same ``runs`` futures."""
+    """One outcome for each of ``policies`` (names of `core.policy.POLICIES`), over the same ``runs`` futures.
+
+    ``progress`` hears which share is done.
+    """
     runs = question.usual_runs if runs is None else runs
     found: dict[str, list[tuple[Run, float]]] = {name: [] for name in policies}
     for run in range(runs):
         for name, one in zip(policies, _replayed(question, policies, seed, run), strict=True):
             found[name].append(one)
+        progress((run + 1) / runs)
     return tuple(_outcome(question, name, found[name]) for name in policies)
 
 
@@ -146,8 +160,14 @@ def _replayed(q: Question, policies: Sequence[str], seed: int, run: int) -> Iter
     home = None if q.on_demand is None else (q.on_demand.pool, q.on_demand_egress_usd)
     for name in policies:
         journey = Journey(future, q.prospects, home)
-        done = replay(task, (), 0, journey.deciding(POLICIES[name]), journey)
+        done = replay(task, (), 0, journey.deciding(_policy(q, name)), journey)
         yield done, done.cost_usd + journey.egress_usd
+
+
+def _policy(q: Question, name: str) -> Policy:
+    """Who promises a deadline does not wait for spot where none fits: as in `core.steering`."""
+    in_vain = not q.prospects and math.isfinite(q.deadline_s) and name in PROMISE_DEADLINES
+    return POLICIES["on-demand" if in_vain else name]
 
 
 def _outcome(q: Question, name: str, runs: Sequence[tuple[Run, float]]) -> Outcome:
@@ -188,13 +208,12 @@ def _prospect(offer: Offer, view: SpotPool, learned: Learned, now: float, gb: De
 
 
 def _tick_s(horizon_s: float, least_s: float) -> float:
-    """Some `TICKS` for a job: not below the watchdog's own tick, and beyond ten minutes only for jobs of weeks."""
-    most_s = TICK_S if horizon_s <= 5 * TICKS * TICK_S else LONGEST_TICK_S
-    return max(least_s, min(most_s, horizon_s / TICKS))
+    most_s = TICK_S if horizon_s <= WEEKS_S else LONGEST_TICK_S
+    return max(least_s, min(most_s, float(round(horizon_s / TICKS))))
 
 
 def _usd(amount: float) -> Decimal:
-    return Decimal(amount).quantize(_CENT)
+    return Decimal(amount).quantize(_UNIT_USD)
 
 
 def _finite(seconds: float) -> float | None:

@@ -16,7 +16,6 @@ from functools import lru_cache
 from itertools import count, islice, repeat
 
 from spotlaunch.core.availability import USUAL
-from spotlaunch.core.chance import draw
 from spotlaunch.core.facts import Pool
 from spotlaunch.core.hazard import HAZARD, LEASE_CAP_S, YOUNG_S
 from spotlaunch.core.policy import Policy
@@ -118,7 +117,7 @@ class Journey:
 def _ups(prospect: Prospect, tick_s: float, seed: int, run: int) -> Iterator[int]:
     """Whether the pool is up, tick by tick. Who runs there as it goes down between two ticks loses the machine."""
     pool = prospect.pool
-    level = int(draw("rate", seed, run, pool.provider, pool.instance_type) * LEVELS)
+    level = _levels(seed, run // LEVELS, f"{pool.provider}/{pool.instance_type}")[run % LEVELS]
     up_s, down_s = up_scale_s(rates_of(prospect.belief)[level]), down_scale_s(prospect.return_chance)
     chance = random.Random(f"{seed}/{run}/{pool}")
     up = chance.random() < prospect.chance
@@ -135,6 +134,14 @@ def _ups(prospect: Prospect, tick_s: float, seed: int, run: int) -> Iterator[int
 def _spell_s(chance: random.Random, scale_s: float) -> float:
     """A spell of the law of `core.hazard`, ``HAZARD / (age + scale_s)`` ends for each second."""
     return scale_s * (float((1 - chance.random()) ** (-1 / HAZARD)) - 1)
+
+
+@lru_cache(maxsize=4096)
+def _levels(seed: int, block: int, kind: str) -> tuple[int, ...]:
+    """The order in which so many runs take the quantiles of what is believed of a kind: each once."""
+    levels = list(range(LEVELS))
+    random.Random(f"{seed}/{block}/{kind}").shuffle(levels)
+    return tuple(levels)
 
 
 @lru_cache(maxsize=256)

@@ -1,4 +1,5 @@
-"""`python -m tests.bench` measures commands, prices, looks, ranking, replays, worlds, recoveries. Asserts nothing."""
+"""`python -m tests.bench` measures commands, prices, looks, ranking, replays, estimates, worlds,
+recoveries. Asserts nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from spotlaunch.core.facts import Want
-from tests.bench import clouds, commands, looks, markets, ranking, recoveries, replays
+from tests.bench import clouds, commands, estimates, looks, markets, ranking, recoveries, replays
 from tests.sim.world import run_world
 
 LOOK_PROMISED_S = 1.0
@@ -47,6 +48,7 @@ def main() -> None:
     show_looks(args.live)
     show_ranking(args.offers)
     show_replays(args.replays)
+    show_estimates()
     show_worlds(args.worlds)
     show_recoveries(args.rounds)
 
@@ -107,6 +109,13 @@ def show_replays(count: int) -> None:
     print(
         f"replaying {count} jobs of 48 h in ticks of 10 min, optima included: {seconds:.1f} s, {count / seconds:.0f} a"
         f" second (promised: 10,000 in {REPLAYS_PROMISED_S:.0f} s){late}"
+    )
+
+
+def show_estimates() -> None:
+    brief_s, whole_s, runs = estimates.estimated_s()
+    print(
+        f"estimating 40 h of work over eight pools, {runs} runs: {brief_s:.1f} s as in a dry run, {whole_s:.1f} s whole"
     )
 
 

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from spotlaunch.cli.reconcile import compared_json
-from spotlaunch.core.reconcile import Reconciled
 
 from spotlaunch.__main__ import run
 from spotlaunch.cli import billing, overview, pricetable, statstable
@@ -22,11 +20,13 @@ from spotlaunch.cli.cautions import Caution
 from spotlaunch.cli.check import _provider_row as provider_row
 from spotlaunch.cli.checkpoints import _json as checkpoint_json
 from spotlaunch.cli.events import event_json
+from spotlaunch.cli.forecast import Forecast, Work, forecast_json, outcome_json
 from spotlaunch.cli.gc import Ended, silent_json, standing_json
 from spotlaunch.cli.gpus import cheapest_json, line_json
 from spotlaunch.cli.history import point_json
 from spotlaunch.cli.listings import Silent
 from spotlaunch.cli.plan import plan_json
+from spotlaunch.cli.reconcile import compared_json
 from spotlaunch.cli.rehearse import rehearsal_json, seen_attempt_json
 from spotlaunch.cli.simulate import Asked as Simulated
 from spotlaunch.cli.simulate import comparison_json, policy_json
@@ -44,6 +44,7 @@ from spotlaunch.core.poolstats import place_stats, pool_stats
 from spotlaunch.core.pricecurve import Low
 from spotlaunch.core.pricelist import Terms, Wish, price_list
 from spotlaunch.core.rank import Ranking
+from spotlaunch.core.reconcile import Reconciled
 from spotlaunch.core.remarks import Remark
 from spotlaunch.core.strays import Standing
 from spotlaunch.core.totals import Totals
@@ -53,11 +54,13 @@ from spotlaunch.market.accounts import Account
 from spotlaunch.rehearsing.rehearsal import Options
 from spotlaunch.simulate.compare import Comparison
 from spotlaunch.simulate.compare import Job as SimulatedJob
+from spotlaunch.simulate.estimate import estimate
 from spotlaunch.simulate.replay import Task
 from spotlaunch.simulate.traces import Traces
 from spotlaunch.storage.listing import Listing
 from spotlaunch.submission import Preview
 from tests.core.worlds import a_pool, an_offer
+from tests.simulate.prospects import a_question
 from tests.storage.samples import a_job, a_machine, a_refusal, an_attempt, an_event
 
 ROOT = Path(__file__).parent.parent.parent
@@ -92,6 +95,16 @@ COMPARISON = comparison_json(
     Comparison(starts=(0,), optimum=(0.5,), jobs={"spot": (SIMULATED,)}),
     exact=True,
 )
+QUESTION = a_question()
+FORECAST = Forecast(
+    question=QUESTION,
+    work=Work(seconds=1.0),
+    chosen="spot",
+    outcomes=estimate(QUESTION, ["spot"], runs=1),
+    runs=1,
+    seed=1,
+    now=0.0,
+)
 LESSON = Lesson(pool=a_pool(), week={1: (1.0, 0.0)})
 POOL_STATS = pool_stats([LESSON], [], NOTHING_LEARNED, now=0.0, offers={}, on_sale={})
 SECTIONS: list[tuple[str, Callable[[], dict[str, Any]]]] = [
@@ -121,6 +134,8 @@ SECTIONS: list[tuple[str, Callable[[], dict[str, Any]]]] = [
     ("A machine and its bill", lambda: compared_json(Reconciled(line=A_LINE, billed=None, agrees=True))),
     ("A caution", lambda: Caution(about="store", text="t").json),
     ("`simulate --json`", lambda: COMPARISON),
+    ("`estimate --json`", lambda: {"name": "", "failures": {}, **forecast_json(FORECAST)}),
+    ("An estimate under one policy", lambda: outcome_json(FORECAST, FORECAST.outcomes[0])),
     ("A policy over many jobs", lambda: policy_json("spot", [SIMULATED], [0.5])),
     ("A machine and its verdict", lambda: standing_json(STANDING, Ended())),
     ("A silent provider", lambda: silent_json(Silent(provider="one", reason="r"), [])),

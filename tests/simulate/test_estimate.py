@@ -64,7 +64,7 @@ def questions(draw: st.DrawFn) -> Question:
 def test_ranges_are_in_order_and_promises_are_kept(question: Question, seed: int) -> None:
     for o in estimate(question, list(POLICIES), runs=5, seed=seed):
         assert Decimal(0) <= o.cost_p5_usd <= o.cost_p95_usd
-        assert o.cost_mean_usd <= o.cost_p95_usd or o.cost_p95_usd == o.cost_p5_usd
+        assert o.cost_p5_usd <= o.cost_mean_usd <= o.cost_p95_usd  # of five runs the least and the most
         span = o.finish_s
         if span.p5 is not None and span.p95 is not None:
             assert question.work_s - 1e-3 <= span.p5 <= span.p95
@@ -88,7 +88,7 @@ def test_a_policy_is_told_the_same_future_whatever_other_policies_are_asked_abou
 
 def test_on_demand_costs_its_price_for_work_and_one_start_whatever_comes() -> None:
     o = outcome(a_question(a_prospect(rate=5.0)), "on-demand")
-    usd = Decimal("24.33")
+    usd = Decimal("24.3333")
     assert (o.cost_mean_usd, o.cost_p5_usd, o.cost_p95_usd) == (usd, usd, usd)
     assert o.finish_s.mean == pytest.approx(8 * H + 400)
     assert (o.in_time, o.interruptions, o.paid_share, o.unfinished) == (1.0, 0.0, 1.0, 0.0)
@@ -96,7 +96,7 @@ def test_on_demand_costs_its_price_for_work_and_one_start_whatever_comes() -> No
 
 def test_spot_that_never_goes_costs_its_price_and_one_start_in_its_own_time() -> None:
     o = outcome(a_question(a_prospect(rate=0.0, chance=1.0)), "spot")
-    assert o.cost_p95_usd == Decimal("8.08")
+    assert o.cost_p95_usd == Decimal("8.0833")
     assert o.finish_s.p95 == pytest.approx(8 * H + 300)
 
 
