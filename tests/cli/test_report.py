@@ -12,6 +12,7 @@ from spotlaunch.home import Home
 from spotlaunch.storage.market import open_market
 from spotlaunch.storage.store import SqliteStore
 from tests.cli.conftest import Cli
+from tests.cli.test_light import HEAVY, imported_by
 from tests.core.worlds import an_offer
 from tests.report.samples import NOW, a_story
 from tests.report.test_markup import Read
@@ -106,6 +107,10 @@ def test_a_page_that_cannot_be_put_in_place_leaves_the_old_one(
     done = cli("report", "llama", "--html", page)
     assert done.code == 2 and "cannot be written: No space left on device" in done.err
     assert page.read_text() == before and [p for p in tmp_path.iterdir() if p.suffix == ".new"] == []
+
+
+def test_it_needs_no_cloud_and_no_drawing_library(store: SqliteStore, tmp_path: Path) -> None:
+    assert imported_by("report", "--html", str(tmp_path / "r.html")) & (HEAVY | {"rich"}) == set()
 
 
 def test_where_no_page_may_be_put_it_is_said(cli: Cli, tmp_path: Path) -> None:
