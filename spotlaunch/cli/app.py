@@ -304,7 +304,7 @@ def rehearse(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Run a job here, take its machines away, and say if it resumes."""
+    """Run a job here, take its machines away: does it resume?"""
     from spotlaunch.cli.options import refuse_no_number
     from spotlaunch.cli.rehearse import run
 

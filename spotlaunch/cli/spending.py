@@ -24,7 +24,7 @@ def cost(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with the keys of docs/reference.md.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, with the keys of the JSON's rows.")] = False,
 ) -> None:
-    """Show what was spent and on what, and what on-demand would have cost."""
+    """Show what jobs cost, what for, and what on-demand would have."""
     from spotlaunch.cli.cost import run
 
     code = run(job or "", since=since, by=by, reconcile=reconcile, as_json=as_json, as_csv=as_csv)

@@ -62,7 +62,7 @@ def test_the_version_is_told(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message", "hint"),
     [
-        (["statsu"], "No such command 'statsu'. Did you mean 'status'?", "`spotlaunch --help`"),
+        (["eventz"], "No such command 'eventz'. Did you mean 'events'?", "`spotlaunch --help`"),
         (["status", "--jsno"], "No such option: --jsno", "`spotlaunch status --help`"),
         (["logs"], "Missing argument 'JOB'.", "`spotlaunch logs --help`"),
         (["logs", "x", "--tail", "many"], "'many' is not a valid", "`spotlaunch logs --help`"),
