@@ -51,6 +51,8 @@ thead th { color: var(--dim); font-weight: 600; vertical-align: bottom; }
 tbody th { font-weight: 400; } tfoot { font-weight: 600; }
 td:last-child:not(.number) { white-space: normal; min-width: 9rem; max-width: 30rem; }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
-@media print { html { font-size: 10px; } text { font-size: 10px; } body { font-size: 1rem; } .scroll { overflow: visible; } th, td { white-space: normal; }
+@media print {
+  html { font-size: 10px; } text { font-size: 10px; } body { font-size: 1rem; }
+  .scroll { overflow: visible; } th, td { white-space: normal; }
   figure, dl div, tr { break-inside: avoid; } h2 { break-after: avoid; } * { print-color-adjust: exact; } }
 """
