@@ -15,9 +15,11 @@ from spotlaunch import registry
 from spotlaunch.core.facts import Offer
 from spotlaunch.core.plan import AddMachine
 from spotlaunch.core.policy import POLICIES
+from spotlaunch.simulate.estimate import estimate
 from spotlaunch.storage.store import SqliteStore
 from tests.cli.conftest import Cli
 from tests.core.worlds import CLOUD, PAID, a_machine, a_pool, an_offer
+from tests.simulate.prospects import a_question
 from tests.storage.samples import a_job, an_event
 from tests.watchdog.ground import Cloud
 
@@ -190,7 +192,8 @@ def test_without_any_spot_the_job_is_on_demand(cli: Cli, job: Path, market: Mark
     done = cli("estimate", job, "--runs", "2")
     assert "no spot pool fits the job" in done.err
     told = by_policy(cli("estimate", job, "--runs", "2", "--json").json)
-    assert told["slack"]["mean_cost_usd"] == told["on-demand"]["mean_cost_usd"]
+    for key in ("mean_cost_usd", "mean_hours"):
+        assert told["slack"][key] == told["on-demand"][key], "it does not wait for what never comes"
     assert (told["slack"]["on_demand_share"], told["spot"]["unfinished"]) == (1, 1)
     assert told["spot"]["p95_hours"] is None
     assert "not in sight" in next(row for row in done.out.splitlines() if row.startswith("spot"))
@@ -247,3 +250,22 @@ def test_costs_are_rounded_for_people() -> None:
     from spotlaunch.cli.forecast import _usd
 
     assert [_usd(Decimal(text)) for text in ("0.0312", "9.876", "1234.5678")] == ["0.03", "9.88", "1235"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "in_time", "runs", "says"),
+    [
+        ("slack", 1.0, 200, "100"),
+        ("spot", 1.0, 200, ">98"),
+        ("spot", 1.0, 1, ">0"),
+        ("spot", 0.999, 2000, "99"),
+        ("spot", 0.5, 200, "50"),
+        ("spot", 0.0, 200, "<2"),
+        ("spot", None, 200, ""),
+    ],
+)
+def test_only_what_is_promised_is_said_to_be_certain(policy: str, in_time: float | None, runs: int, says: str) -> None:
+    from spotlaunch.cli.forecast import _in_time
+
+    (outcome,) = estimate(a_question(), [policy], runs=1)
+    assert _in_time(replace(outcome, in_time=in_time), runs) == says

@@ -228,6 +228,17 @@ def test_traffic_is_told_in_dollars_for_a_checkpoint() -> None:
     assert question.prospects[0].egress_usd == pytest.approx(0.9)
 
 
+def test_egress_is_part_of_the_cost() -> None:
+    """Spot on one side of the ocean for an hour or two, on-demand on the other: what is left then moves there."""
+    short = [a_prospect(rate=5.0, hours=1e4, return_chance=0.05, egress_usd=usd) for usd in (0.0, 50.0)]
+    paid = an_offer("3.00", replace(PAID_OFFER.pool, region="eu-1"))
+    free, dear = (
+        outcome(a_question(p, on_demand=paid, on_demand_egress_usd=p.egress_usd, deadline_s=9 * H), "greedy")
+        for p in short
+    )
+    assert dear.cost_mean_usd > free.cost_mean_usd + 20
+
+
 def test_where_no_on_demand_can_be_had_its_price_is_reckoned() -> None:
     _, question = standing_of(an_offer("1.00", on_demand_usd_hour=Decimal("2.50")))
     assert (question.on_demand, question.on_demand_usd_hour) == (None, 2.5)
