@@ -66,7 +66,7 @@ def test_a_rest_moves_the_next_turn_and_a_shorter_one_does_not_move_it_back(cloc
 
 
 def test_the_intervals_are_a_little_longer_than_vast_wants_them() -> None:
-    assert figures.INTERVALS_S == {"create": 4.5, "destroy": 3.0, "show": 2.0, "list": 1.0}
+    assert figures.INTERVALS_S == {"create": 4.5, "destroy": 3.0, "show": 2.0, "list": 1.0, "charges": 1.0}
     assert figures.INTERVAL_MARGIN > 1
     assert (figures.MOST_CREATES - 1) * 4.5 * figures.INTERVAL_MARGIN < figures.LAUNCH_S / 2
     assert 40 * 1.0 * figures.INTERVAL_MARGIN < figures.LIST_S / 2
