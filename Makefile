@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DEMO   := $(CURDIR)/.demo
 SEED   ?=
-N      ?= 100
+N      ?= 50
 # Unit and contract tests side by side: one more than cores, as many of them wait for a server.
 JOBS   ?= 3
 

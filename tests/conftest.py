@@ -13,7 +13,7 @@ import pytest
 # And never refused for being slow: the computer may be busy.
 _SLOW = [hypothesis.HealthCheck.too_slow]
 hypothesis.settings.register_profile(
-    "settled", derandomize=True, database=None, max_examples=50, deadline=None, suppress_health_check=_SLOW
+    "settled", derandomize=True, database=None, max_examples=20, deadline=None, suppress_health_check=_SLOW
 )
 hypothesis.settings.register_profile("searching", max_examples=1000, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "settled"))

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "configs" / "demo"
-TRACE = ROOT.parent / "shared/traces/availability/1-node/aws-10-26-2022/us-west-2a_v100_8.json"
+TRACE = ROOT.parent / "shared/traces/availability/1-node/aws-10-26-2022/us-west-2a_k80_1.json"
 
 # One pool, as it was recorded, and nothing else: the job has to live with what there was.
 RECORDED = """

@@ -30,4 +30,4 @@ def test_a_seed_replays_the_same_world() -> None:
 
 
 def test_clouds_that_lie_about_their_machines_lose_nothing() -> None:
-    assert [r.broken for r in run_worlds(range(2000, 2020), liars=True) if r.broken] == []
+    assert [r.broken for r in run_worlds(range(2000, 2012), liars=True) if r.broken] == []
