@@ -36,7 +36,9 @@ class Times:
         midnight = datetime.fromtimestamp(self.since).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
         first = math.ceil((self.since - midnight) / step)
         last = math.floor((self.until - midnight) / step)
-        return [(midnight + n * step, _name(midnight + n * step, step)) for n in range(first, last + 1)]
+        at = (midnight + n * step for n in range(first, last + 1))
+        # A quotient of floats may be a whole number that its parts are not.
+        return [(a, _name(a, step)) for a in at if self.since <= a <= self.until]
 
 
 def _name(at: float, step_s: float) -> str:

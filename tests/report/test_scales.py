@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spotlaunch.report.scales import Amounts, Times
@@ -10,6 +10,7 @@ BEGIN = 1_793_000_000.0
 
 
 @given(st.floats(0, 1e9), st.floats(0, 4e8))
+@example(5e-324, 6.0)
 def test_times_at_an_axis_are_few_in_order_and_within(since: float, length: float) -> None:
     times = Times.over(since, since + length)
     ticks = [at for at, _ in times.ticks()]

@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import Any
@@ -66,6 +66,7 @@ class FakeAws(AwsMachines):
         self.ignored: set[str] = set()  # parameters that it passes over, and says nothing of in its answer
         self.page_rows = 1000
         self.feed_age_s = 60.0
+        self.now: Callable[[], float] = time.time  # what prices move with
 
     @staticmethod
     def environment(url: str) -> dict[str, str]:
@@ -255,7 +256,7 @@ class FakeAws(AwsMachines):
         filters = filters_of(form, HISTORY_FILTERS)
         types = listed(form, "InstanceType") or ["*"]
         products = [p.removesuffix(" (Amazon VPC)") for p in listed(form, "ProductDescription")] or list(data.PRODUCTS)
-        now = time.time()
+        now = self.now()
         start, end = moment(form, "StartTime", 0.0), min(now, moment(form, "EndTime", now))
         start = max(min(start, now), now - 90 * 86400)
         for name, zones in data.zones_of(region).items():
@@ -385,7 +386,7 @@ class FakeAws(AwsMachines):
 
     @route("GET", r"/spot\.json")
     def price_feed(self, request: Request) -> Response:
-        return Response(body=data.price_feed(time.time()), headers=self._made())
+        return Response(body=data.price_feed(self.now()), headers=self._made())
 
     def _made(self) -> dict[str, str]:
         made = formatdate(time.time() - self.feed_age_s, usegmt=True)

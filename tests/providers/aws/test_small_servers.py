@@ -19,6 +19,12 @@ REGIONS = "us-east-1,eu-west-2,us-west-2"
 NOW = 1_795_000_000.0  # fixed, as spot prices move with time
 
 
+@pytest.fixture(autouse=True)
+def still(cloud: FakeAws) -> None:
+    """Between two questions no price moves at the cloud either."""
+    cloud.now = lambda: NOW
+
+
 def told(offers: Collection[Offer]) -> set[tuple[Any, ...]]:
     assert offers
     return {(o.pool, o.price_usd_hour, o.on_demand_usd_hour) for o in offers}
